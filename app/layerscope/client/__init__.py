@@ -1,0 +1,1 @@
+"""The parent end of the pipe: start, send, receive, restart."""

@@ -1,0 +1,1 @@
+"""Joins state, client and library; knows no Qt."""

@@ -1,0 +1,1 @@
+"""Values and pure computing: the standard library and numpy only."""

@@ -1,0 +1,1 @@
+"""What the window process and the engine process say to each other."""

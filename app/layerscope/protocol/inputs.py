@@ -1,0 +1,103 @@
+"""Where an input of a run comes from, and values of settings."""
+
+from __future__ import annotations
+
+import msgspec
+
+from layerscope.protocol.values import ArrayRef
+
+SettingValue = bool | int | float | str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of all input sources."""
+
+
+class PictureFile(Source):
+    """A picture file, decoded in the engine."""
+
+    path: str
+
+
+class PictureArray(Source):
+    """A drawn or pasted picture: (h, w, 3) uint8 RGB or (h, w, 4) RGBA."""
+
+    array: ArrayRef
+
+
+class CameraFrame(Source):
+    """The newest picture of a camera."""
+
+    camera: int = 0
+
+
+class VideoFrame(Source):
+    """A picture of a video file.
+
+    Attributes
+    ----------
+    position : int
+        Number of the frame, or -1 for the next one, starting over at the end.
+    """
+
+    path: str
+    position: int = -1
+
+
+class RandomTensor(Source):
+    """Repeatable random values.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Empty to fill symbolic sizes with the slot's defaults.
+    """
+
+    seed: int = 0
+    shape: tuple[int, ...] | None = None
+
+
+class ConstantTensor(Source):
+    """The same value everywhere."""
+
+    value: float = 0.0
+    shape: tuple[int, ...] | None = None
+
+
+class TensorFile(Source):
+    """A ``.npy`` file, or one array of an ``.npz`` file.
+
+    Attributes
+    ----------
+    key : str
+        Name in the ``.npz``; empty for the slot's own name or the only array.
+    """
+
+    path: str
+    key: str = ""
+
+
+class TensorArray(Source):
+    """An array from the window."""
+
+    array: ArrayRef
+
+
+class PreviousOutput(Source):
+    """The value that an output had in the last run; zeros before the first."""
+
+    output: str
+    shape: tuple[int, ...] | None = None
+
+
+InputSource = (
+    PictureFile
+    | PictureArray
+    | CameraFrame
+    | VideoFrame
+    | RandomTensor
+    | ConstantTensor
+    | TensorFile
+    | TensorArray
+    | PreviousOutput
+)

@@ -1,0 +1,57 @@
+"""Names and life of the shared memory that the window makes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import psutil
+
+PREFIX = "layerscope"
+_numbers = itertools.count()
+
+
+def create(size: int) -> SharedMemory:
+    """Make a segment of `size` bytes that the caller has to `destroy`."""
+    name = f"{PREFIX}_{os.getpid()}_{next(_numbers)}"
+    return SharedMemory(name=name, create=True, size=size)
+
+
+def attach(name: str) -> SharedMemory:
+    """Open a segment made by the window, without becoming its owner.
+
+    The resource tracker is told nothing: the maker alone unlinks.
+    """
+    register = resource_tracker.register
+    resource_tracker.register = lambda *_: None
+    try:
+        return SharedMemory(name=name)
+    finally:
+        resource_tracker.register = register
+
+
+def destroy(memory: SharedMemory) -> None:
+    """Close and unlink a segment; views of it must be gone."""
+    with contextlib.suppress(BufferError):
+        memory.close()
+    with contextlib.suppress(FileNotFoundError):
+        memory.unlink()
+
+
+def sweep() -> list[str]:
+    """Unlink segments whose maker is dead, and return their names."""
+    folder = Path("/dev/shm")
+    swept = []
+    if folder.is_dir():
+        for file in folder.glob(f"{PREFIX}_*"):
+            match = re.fullmatch(rf"{PREFIX}_(\d+)_\d+", file.name)
+            if match and not psutil.pid_exists(int(match[1])):
+                with contextlib.suppress(OSError):
+                    file.unlink()
+                    swept.append(file.name)
+    return swept

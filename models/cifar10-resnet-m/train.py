@@ -1,0 +1,12 @@
+"""Train cifar10-resnet-m and write its folder: weights, configuration, card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.cifar10_resnet import train_and_publish
+
+if __name__ == "__main__":
+    train_and_publish(
+        Path(__file__).parent, widths=(24, 64, 128), depths=(1, 2, 2), title="medium"
+    )

@@ -1,0 +1,160 @@
+"""Train a picture classifier with one learning-rate cycle, resumably."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training import cifar10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How long and how fast to train.
+
+    Attributes
+    ----------
+    epochs : int
+    batch_size : int
+    peak_learning_rate : float
+        Reached after a fifth of the steps, then falling to zero on a line.
+    weight_decay : float
+    label_smoothing : float
+    average_decay : float
+        Of the exponential moving average of the weights that is kept.
+    seed : int
+    """
+
+    epochs: int = 18
+    batch_size: int = 128
+    peak_learning_rate: float = 0.2
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    average_decay: float = 0.998
+    seed: int = 0
+
+
+def accuracy(network: nn.Module, split: cifar10.Split) -> float:
+    """Return the share of `split` that `network` names rightly."""
+    network.eval()
+    right = 0
+    with torch.inference_mode():
+        for start in range(0, len(split.labels), 500):
+            batch = cifar10.normalised(
+                torch.from_numpy(split.pictures[start : start + 500])
+            )
+            answer = network(batch.contiguous(memory_format=torch.channels_last))
+            labels = torch.from_numpy(split.labels[start : start + 500])
+            right += int((answer.argmax(1) == labels).sum())
+    return right / len(split.labels)
+
+
+def train(
+    network: nn.Module,
+    train_split: cifar10.Split,
+    test_split: cifar10.Split,
+    recipe: Recipe,
+    checkpoint: Path | None = None,
+    *,
+    time_limit_s: float | None = None,
+) -> nn.Module:
+    """Train `network` and return the averaged copy that is to be published.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Maps (n, 3, 32, 32) to (n, 10) logits; trained in place.
+    train_split, test_split : Split
+        The test split is only measured, never chosen by.
+    recipe : Recipe
+    checkpoint : Path, optional
+        Written after each epoch; a run that finds it goes on from there.
+    time_limit_s : float, optional
+        Stop after so many seconds, for a quick check of the script.
+    """
+    torch.manual_seed(recipe.seed)
+    started = time.monotonic()
+    network = network.to(memory_format=torch.channels_last)
+    average = copy.deepcopy(network)
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    other = [p for p in network.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.SGD(
+        [
+            {"params": decayed, "weight_decay": recipe.weight_decay},
+            {"params": other, "weight_decay": 0.0},
+        ],
+        lr=0.0,
+        momentum=0.9,
+        nesterov=True,
+    )
+    loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    steps_per_epoch = len(train_split.labels) // recipe.batch_size
+    total = max(1, steps_per_epoch * recipe.epochs)
+    first_epoch = 0
+    if checkpoint is not None and checkpoint.is_file():
+        saved = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(saved["network"])
+        average.load_state_dict(saved["average"])
+        optimiser.load_state_dict(saved["optimiser"])
+        first_epoch = saved["epoch"]
+    for epoch in range(first_epoch, recipe.epochs):
+        generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+        network.train()
+        loss_sum = 0.0
+        batches = cifar10.augmented_batches(train_split, recipe.batch_size, generator)
+        for step, (pictures, labels) in enumerate(batches):
+            done = (epoch * steps_per_epoch + step) / total
+            rate = recipe.peak_learning_rate * min(done / 0.2, (1 - done) / 0.8)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            pictures = pictures.contiguous(memory_format=torch.channels_last)
+            loss = loss_of(network(pictures), labels)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            loss_sum += loss.item()
+            _update_average(average, network, recipe.average_decay, done)
+            out_of_time = (
+                time_limit_s is not None and time.monotonic() - started > time_limit_s
+            )
+            if out_of_time:
+                return average.eval()
+        reached = accuracy(average, test_split)
+        sys.stdout.write(
+            f"epoch {epoch + 1}/{recipe.epochs}  "
+            f"loss {loss_sum / max(1, steps_per_epoch):.3f}  "
+            f"test {100 * reached:.2f} %  {time.monotonic() - started:.0f} s\n"
+        )
+        sys.stdout.flush()
+        if checkpoint is not None:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(
+                {
+                    "network": network.state_dict(),
+                    "average": average.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "epoch": epoch + 1,
+                },
+                checkpoint,
+            )
+    return average.eval()
+
+
+@torch.no_grad()
+def _update_average(
+    average: nn.Module, network: nn.Module, decay: float, done: float
+) -> None:
+    keep = min(decay, done * 50)
+    for kept, new in zip(
+        average.state_dict().values(), network.state_dict().values(), strict=True
+    ):
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, 1 - keep)
+        else:
+            kept.copy_(new)
