@@ -31,14 +31,14 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     score: float
 
 
-class Scores(Part):
+class Scores(Part, frozen=True, kw_only=True):
     """Classes, the best first."""
 
     top: tuple[Scored, ...]
     n_classes: int
 
 
-class PictureAnswer(Part):
+class PictureAnswer(Part, frozen=True, kw_only=True):
     """A picture; its pixels are the frame part ``answer:<key>``.
 
     Attributes
@@ -62,7 +62,7 @@ class LegendEntry(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
-class MaskAnswer(Part):
+class MaskAnswer(Part, frozen=True, kw_only=True):
     """A class for every pixel, drawn over the input picture.
 
     The frame part ``answer:<key>`` is (h, w, 4) uint8 RGBA; `over` names the
@@ -88,7 +88,7 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
-class BoxesAnswer(Part):
+class BoxesAnswer(Part, frozen=True, kw_only=True):
     """Objects found, drawn over the frame part `over`, the surest first."""
 
     over: str
@@ -115,13 +115,13 @@ class TensorSummary(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-class TensorsAnswer(Part):
+class TensorsAnswer(Part, frozen=True, kw_only=True):
     """All outputs as they are."""
 
     tensors: tuple[TensorSummary, ...]
 
 
-class TextAnswer(Part):
+class TextAnswer(Part, frozen=True, kw_only=True):
     """Words."""
 
     text: str

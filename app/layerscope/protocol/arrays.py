@@ -37,7 +37,7 @@ class ArrayArena:
         self._memory = (
             shared_memory.create(size) if name is None else shared_memory.attach(name)
         )
-        self._bytes = np.frombuffer(self._memory.buf, dtype=np.uint8)
+        self._bytes = shared_memory.view(self._memory)
         self._size = size
         self._next = 0
         self._live: list[tuple[int, int]] = []

@@ -8,7 +8,6 @@ Nothing queues, so nothing grows.
 
 from __future__ import annotations
 
-import struct
 import time
 
 import msgspec
@@ -99,7 +98,7 @@ class FrameRing:
         self._memory = (
             shared_memory.create(size) if name is None else shared_memory.attach(name)
         )
-        self._bytes = np.frombuffer(self._memory.buf, dtype=np.uint8)
+        self._bytes = shared_memory.view(self._memory)
         self._words = self._bytes[:_HEADER_BYTES].view(np.int64)
         if self._owner:
             self._words[:] = 0
@@ -117,10 +116,10 @@ class FrameRing:
         """Leave a sign of life (engine)."""
         self._words[_HEARTBEAT // 8] = time.monotonic_ns()
 
-    def heartbeat_age_s(self) -> float:
-        """Seconds since the last sign of life; infinite before the first (window)."""
+    def silence_s(self) -> float:
+        """Seconds since the last sign of life; 0 before the first (window)."""
         last = int(self._words[_HEARTBEAT // 8])
-        return (time.monotonic_ns() - last) / 1e9 if last else float("inf")
+        return (time.monotonic_ns() - last) / 1e9 if last else 0.0
 
     def clear_heartbeat(self) -> None:
         """Forget signs of life of an engine that has gone (window)."""
@@ -137,8 +136,12 @@ class FrameRing:
 
         Parameters
         ----------
+        job, model : int
+            What the frame belongs to.
         pictures : dict
             uint8 arrays by key, see `FramePart`.
+        layers : tuple of LayerSummary
+            Numbers that go with the pictures.
 
         Returns
         -------
@@ -159,9 +162,7 @@ class FrameRing:
         slot = next(n for n in range(N_SLOTS) if n not in busy)
         start = _HEADER_BYTES + slot * SLOT_BYTES
         self._sequence += 1
-        struct.pack_into(
-            "<qq", self._memory.buf, start, self._sequence, len(header)
-        )
+        self._prefix(start)[:] = self._sequence, len(header)
         body = start + 16
         self._bytes[body : body + len(header)] = np.frombuffer(header, dtype=np.uint8)
         body += len(header)
@@ -185,7 +186,7 @@ class FrameRing:
                 break
         try:
             start = _HEADER_BYTES + slot * SLOT_BYTES
-            sequence, length = struct.unpack_from("<qq", self._memory.buf, start)
+            sequence, length = (int(word) for word in self._prefix(start))
             if sequence == self._seen or not 0 < length <= SLOT_BYTES:
                 return None
             body = start + 16
@@ -211,6 +212,10 @@ class FrameRing:
             return None
         finally:
             self._words[_HELD // 8] = -1
+
+    def _prefix(self, start: int) -> npt.NDArray[np.int64]:
+        """Sequence and header length at the start of a slot."""
+        return self._bytes[start : start + 16].view(np.int64)
 
     def close(self) -> None:
         """Let go of the memory; its maker also removes it."""

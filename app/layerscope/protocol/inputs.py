@@ -13,25 +13,25 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Base of all input sources."""
 
 
-class PictureFile(Source):
+class PictureFile(Source, frozen=True, kw_only=True):
     """A picture file, decoded in the engine."""
 
     path: str
 
 
-class PictureArray(Source):
+class PictureArray(Source, frozen=True, kw_only=True):
     """A drawn or pasted picture: (h, w, 3) uint8 RGB or (h, w, 4) RGBA."""
 
     array: ArrayRef
 
 
-class CameraFrame(Source):
+class CameraFrame(Source, frozen=True, kw_only=True):
     """The newest picture of a camera."""
 
     camera: int = 0
 
 
-class VideoFrame(Source):
+class VideoFrame(Source, frozen=True, kw_only=True):
     """A picture of a video file.
 
     Attributes
@@ -44,7 +44,7 @@ class VideoFrame(Source):
     position: int = -1
 
 
-class RandomTensor(Source):
+class RandomTensor(Source, frozen=True, kw_only=True):
     """Repeatable random values.
 
     Attributes
@@ -57,14 +57,14 @@ class RandomTensor(Source):
     shape: tuple[int, ...] | None = None
 
 
-class ConstantTensor(Source):
+class ConstantTensor(Source, frozen=True, kw_only=True):
     """The same value everywhere."""
 
     value: float = 0.0
     shape: tuple[int, ...] | None = None
 
 
-class TensorFile(Source):
+class TensorFile(Source, frozen=True, kw_only=True):
     """A ``.npy`` file, or one array of an ``.npz`` file.
 
     Attributes
@@ -77,13 +77,13 @@ class TensorFile(Source):
     key: str = ""
 
 
-class TensorArray(Source):
+class TensorArray(Source, frozen=True, kw_only=True):
     """An array from the window."""
 
     array: ArrayRef
 
 
-class PreviousOutput(Source):
+class PreviousOutput(Source, frozen=True, kw_only=True):
     """The value that an output had in the last run; zeros before the first."""
 
     output: str

@@ -52,7 +52,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 # --- commands: the run lane ---------------------------------------------------
 
 
-class OpenModel(Message):
+class OpenModel(Message, frozen=True, kw_only=True):
     """Read a model, describe it, and make it ready to run.
 
     Attributes
@@ -79,7 +79,7 @@ class OpenModel(Message):
     run: bool = True
 
 
-class CloseModel(Message):
+class CloseModel(Message, frozen=True, kw_only=True):
     """Free everything that belongs to a model."""
 
     model: ModelId
@@ -120,7 +120,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
         return self.everything or bool(self.tensors) or bool(self.focus)
 
 
-class Run(Message):
+class Run(Message, frozen=True, kw_only=True):
     """Run a model on inputs; a newer `Run` replaces one that still waits.
 
     Attributes
@@ -147,14 +147,14 @@ class Run(Message):
     keep_tensors: tuple[str, ...] = ()
 
 
-class Profile(Message):
+class Profile(Message, frozen=True, kw_only=True):
     """Time every node of a model with the inputs of its last run."""
 
     model: ModelId
     runs: int = 5
 
 
-class Bench(Message):
+class Bench(Message, frozen=True, kw_only=True):
     """Time fast, live and raw onnxruntime, interleaved, on the last inputs."""
 
     model: ModelId
@@ -164,11 +164,11 @@ class Bench(Message):
 # --- commands: the query lane -------------------------------------------------
 
 
-class FindDevices(Message):
+class FindDevices(Message, frozen=True, kw_only=True):
     """List the devices, each proved by a one-node run."""
 
 
-class LayOutGraph(Message):
+class LayOutGraph(Message, frozen=True, kw_only=True):
     """Place the nodes of one graph.
 
     Attributes
@@ -184,21 +184,21 @@ class LayOutGraph(Message):
     expanded: tuple[int, ...] = ()
 
 
-class DescribeNode(Message):
+class DescribeNode(Message, frozen=True, kw_only=True):
     """Attributes, tensors and weights of one node."""
 
     model: ModelId
     node: int
 
 
-class DescribeWeight(Message):
+class DescribeWeight(Message, frozen=True, kw_only=True):
     """Statistics and a picture of one weight tensor."""
 
     model: ModelId
     name: str
 
 
-class FetchTensor(Message):
+class FetchTensor(Message, frozen=True, kw_only=True):
     """Part of a tensor: an output or kept tensor of the last run, or a weight.
 
     A tensor that was not kept is computed by a session cut at it.
@@ -215,7 +215,7 @@ class FetchTensor(Message):
     stop: int = -1
 
 
-class FindReceptiveField(Message):
+class FindReceptiveField(Message, frozen=True, kw_only=True):
     """The input pixels that reach one place of a tensor."""
 
     model: ModelId
@@ -224,14 +224,14 @@ class FindReceptiveField(Message):
     x: int
 
 
-class DecodePicture(Message):
+class DecodePicture(Message, frozen=True, kw_only=True):
     """Decode a picture file, at most `size` pixels on its longer side."""
 
     path: str
     size: int = 96
 
 
-class ExplainTask(Message):
+class ExplainTask(Message, frozen=True, kw_only=True):
     """Slots, settings and labels of another task for an open model."""
 
     model: ModelId
@@ -241,15 +241,15 @@ class ExplainTask(Message):
 # --- commands: answered at once by the receiving thread -----------------------
 
 
-class Cancel(Message):
+class Cancel(Message, frozen=True, kw_only=True):
     """Stop the job `job`; its last event is `Cancelled`."""
 
 
-class Shutdown(Message):
+class Shutdown(Message, frozen=True, kw_only=True):
     """End the engine process."""
 
 
-class Fault(Message):
+class Fault(Message, frozen=True, kw_only=True):
     """Misbehave, for tests; honoured only when ``LAYERSCOPE_FAULTS=1``.
 
     Attributes
@@ -282,35 +282,35 @@ Command = RunCommand | QueryCommand | CloseModel | Cancel | Shutdown
 # --- events -------------------------------------------------------------------
 
 
-class EngineReady(Message):
+class EngineReady(Message, frozen=True, kw_only=True):
     """The engine listens. `version` is `PROTOCOL_VERSION`."""
 
     version: int
     pid: int
 
 
-class Progress(Message):
+class Progress(Message, frozen=True, kw_only=True):
     """How far a long job is; `fraction` is -1 where that is not known."""
 
     text: str
     fraction: float = -1.0
 
 
-class Noted(Message):
+class Noted(Message, frozen=True, kw_only=True):
     """A line for the log: something was guessed, changed, left out or recovered."""
 
     text: str
     level: Literal["info", "warning"] = "info"
 
 
-class Preflighted(Message):
+class Preflighted(Message, frozen=True, kw_only=True):
     """What the file says, before anything is loaded to run."""
 
     model: ModelId
     report: Preflight
 
 
-class GraphDescribed(Message):
+class GraphDescribed(Message, frozen=True, kw_only=True):
     """One page of a model's structure; pages come in order."""
 
     model: ModelId
@@ -322,7 +322,7 @@ class GraphDescribed(Message):
     tensors: tuple[TensorShape, ...] = ()
 
 
-class TaskExplained(Message):
+class TaskExplained(Message, frozen=True, kw_only=True):
     """What the chosen task takes and what can be set on it."""
 
     model: ModelId
@@ -332,7 +332,7 @@ class TaskExplained(Message):
     settings: tuple[SettingSpec, ...]
 
 
-class ModelReady(Message):
+class ModelReady(Message, frozen=True, kw_only=True):
     """A session stands.
 
     Attributes
@@ -357,7 +357,7 @@ class ModelReady(Message):
     taps: tuple[str, ...] = ()
 
 
-class ModelUnrunnable(Message):
+class ModelUnrunnable(Message, frozen=True, kw_only=True):
     """The model is drawn but cannot run; `node` is empty where none is to blame."""
 
     model: ModelId
@@ -365,14 +365,14 @@ class ModelUnrunnable(Message):
     node: str = ""
 
 
-class ShapesMeasured(Message):
+class ShapesMeasured(Message, frozen=True, kw_only=True):
     """Run-time shapes, which may differ from what the file stores."""
 
     model: ModelId
     tensors: tuple[TensorShape, ...]
 
 
-class RunAnswered(Message):
+class RunAnswered(Message, frozen=True, kw_only=True):
     """The answer of one run, and what it cost.
 
     Attributes
@@ -403,7 +403,7 @@ class RunAnswered(Message):
     provider: str = ""
 
 
-class LayersProfiled(Message):
+class LayersProfiled(Message, frozen=True, kw_only=True):
     """Time, provider and memory of every node, from a separate profiled run.
 
     Attributes
@@ -419,7 +419,7 @@ class LayersProfiled(Message):
     n_pages: int = 1
 
 
-class Benched(Message):
+class Benched(Message, frozen=True, kw_only=True):
     """Medians of an interleaved comparison.
 
     Attributes
@@ -442,13 +442,13 @@ class Benched(Message):
     n: int
 
 
-class DevicesFound(Message):
+class DevicesFound(Message, frozen=True, kw_only=True):
     """The devices of this machine, the usable ones first."""
 
     devices: tuple[DeviceInfo, ...]
 
 
-class GraphLaidOut(Message):
+class GraphLaidOut(Message, frozen=True, kw_only=True):
     """Positions of everything visible in one graph, left to right.
 
     Attributes
@@ -473,22 +473,22 @@ class GraphLaidOut(Message):
     lanes: ArrayRef
 
 
-class NodeDescribed(Message):
+class NodeDescribed(Message, frozen=True, kw_only=True):
     """Answer to `DescribeNode`."""
 
     model: ModelId
     details: NodeDetails
 
 
-class WeightDescribed(Message):
-    """Answer to `DescribeWeight`; `filters` is an atlas of its filters, if it has any."""
+class WeightDescribed(Message, frozen=True, kw_only=True):
+    """Answer to `DescribeWeight`; `filters` is an atlas of them, if there are any."""
 
     model: ModelId
     details: WeightDetails
     filters: ArrayRef | None = None
 
 
-class TensorFetched(Message):
+class TensorFetched(Message, frozen=True, kw_only=True):
     """Answer to `FetchTensor`: elements `start` to `start + array.shape[0]`."""
 
     model: ModelId
@@ -500,7 +500,7 @@ class TensorFetched(Message):
     text: str = ""
 
 
-class ReceptiveFieldFound(Message):
+class ReceptiveFieldFound(Message, frozen=True, kw_only=True):
     """The box of input pixels that reach one place of a tensor, inclusive.
 
     Attributes
@@ -527,7 +527,7 @@ class ReceptiveFieldFound(Message):
     exact: bool
 
 
-class PictureDecoded(Message):
+class PictureDecoded(Message, frozen=True, kw_only=True):
     """Answer to `DecodePicture`: (h, w, 3) uint8 RGB, upright."""
 
     path: str
@@ -536,17 +536,17 @@ class PictureDecoded(Message):
     height: int
 
 
-class Finished(Message):
+class Finished(Message, frozen=True, kw_only=True):
     """Last event of a job that ran to its end."""
 
 
-class Cancelled(Message):
+class Cancelled(Message, frozen=True, kw_only=True):
     """Last event of a job that was stopped, or replaced while it waited."""
 
     replaced: bool = False
 
 
-class Failed(Message):
+class Failed(Message, frozen=True, kw_only=True):
     """Last event of a job that could not be done.
 
     Attributes

@@ -10,6 +10,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import psutil
 
 PREFIX = "layerscope"
@@ -33,6 +35,16 @@ def attach(name: str) -> SharedMemory:
         return SharedMemory(name=name)
     finally:
         resource_tracker.register = register
+
+
+def view(memory: SharedMemory) -> npt.NDArray[np.uint8]:
+    """Return all bytes of a segment, writable.
+
+    ``np.frombuffer`` holds the buffer, so that a segment closed too early is an
+    error and not a crash; ``np.ndarray(buffer=…)`` would not.
+    """
+    assert memory.buf is not None
+    return np.frombuffer(memory.buf, dtype=np.uint8)
 
 
 def destroy(memory: SharedMemory) -> None:

@@ -15,7 +15,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all values."""
 
 
-class ArrayRef(Value):
+class ArrayRef(Value, frozen=True, kw_only=True):
     """An array that travels inside the message or lies in the array store.
 
     Attributes
@@ -52,7 +52,7 @@ class ArrayRef(Value):
         return np.frombuffer(self.data, dtype=self.dtype).reshape(self.shape)
 
 
-class TensorInfo(Value):
+class TensorInfo(Value, frozen=True, kw_only=True):
     """Name, element type and shape of a graph's input or output.
 
     Attributes
@@ -69,7 +69,7 @@ class TensorInfo(Value):
     shape: tuple[Dimension, ...] | None = None
 
 
-class TensorShape(Value):
+class TensorShape(Value, frozen=True, kw_only=True):
     """Shape of one inner tensor, as stored or as measured."""
 
     name: str
@@ -77,7 +77,7 @@ class TensorShape(Value):
     shape: tuple[Dimension, ...]
 
 
-class GraphInfo(Value):
+class GraphInfo(Value, frozen=True, kw_only=True):
     """A graph: the main one, the body of a control-flow node, or a function.
 
     Attributes
@@ -97,7 +97,7 @@ class GraphInfo(Value):
     outputs: tuple[TensorInfo, ...] = ()
 
 
-class GroupInfo(Value):
+class GroupInfo(Value, frozen=True, kw_only=True):
     """A block of nodes that can be drawn closed.
 
     Attributes
@@ -133,7 +133,7 @@ class GroupInfo(Value):
     output: str = ""
 
 
-class NodeInfo(Value):
+class NodeInfo(Value, frozen=True, kw_only=True):
     """One operator.
 
     Attributes
@@ -152,6 +152,11 @@ class NodeInfo(Value):
     parameter_bytes : int
     error : str
         Why onnxruntime cannot run it, or an empty string.
+    label : str
+        The module it is alone in, ``conv1`` say: what to write on its card; empty
+        where there is none.
+    hidden : bool
+        Whether it only prepares weights and so is not drawn.
     """
 
     index: int
@@ -166,16 +171,18 @@ class NodeInfo(Value):
     n_parameters: int = 0
     parameter_bytes: int = 0
     error: str = ""
+    label: str = ""
+    hidden: bool = False
 
 
-class Attribute(Value):
+class Attribute(Value, frozen=True, kw_only=True):
     """One attribute of a node, its value as short text."""
 
     name: str
     text: str
 
 
-class WeightInfo(Value):
+class WeightInfo(Value, frozen=True, kw_only=True):
     """One weight tensor of a node."""
 
     name: str
@@ -184,7 +191,7 @@ class WeightInfo(Value):
     nbytes: int
 
 
-class NodeDetails(Value):
+class NodeDetails(Value, frozen=True, kw_only=True):
     """Everything the inspector says of a node that is not measured."""
 
     node: int
@@ -193,7 +200,7 @@ class NodeDetails(Value):
     documentation: str = ""
 
 
-class Statistics(Value):
+class Statistics(Value, frozen=True, kw_only=True):
     """Moments and health of the elements of one tensor.
 
     Attributes
@@ -219,7 +226,7 @@ class Statistics(Value):
     flags: tuple[str, ...] = ()
 
 
-class WeightDetails(Value):
+class WeightDetails(Value, frozen=True, kw_only=True):
     """One weight tensor, measured."""
 
     name: str
@@ -229,7 +236,7 @@ class WeightDetails(Value):
     statistics: Statistics
 
 
-class LayerTime(Value):
+class LayerTime(Value, frozen=True, kw_only=True):
     """Measured cost of one group of nodes that ran as one.
 
     Attributes
@@ -256,7 +263,7 @@ class LayerTime(Value):
     flops: int = 0
 
 
-class Preflight(Value):
+class Preflight(Value, frozen=True, kw_only=True):
     """What a model file says, known before anything is loaded to run.
 
     Attributes
@@ -307,7 +314,7 @@ class Preflight(Value):
     metadata: dict[str, str] = {}
 
 
-class DeviceInfo(Value):
+class DeviceInfo(Value, frozen=True, kw_only=True):
     """A device a model can run on.
 
     Attributes
@@ -332,7 +339,7 @@ class DeviceInfo(Value):
     memory_bytes: int = 0
 
 
-class InputSlot(Value):
+class InputSlot(Value, frozen=True, kw_only=True):
     """One thing a task wants from the user.
 
     Attributes
@@ -356,7 +363,7 @@ class InputSlot(Value):
     feedback: str = ""
 
 
-class SettingSpec(Value):
+class SettingSpec(Value, frozen=True, kw_only=True):
     """One value of a task that the user can change.
 
     Attributes
@@ -388,7 +395,7 @@ class SettingSpec(Value):
     help: str = ""
 
 
-class StageTimes(Value):
+class StageTimes(Value, frozen=True, kw_only=True):
     """Where the time of one run went, in milliseconds; -1 means did not happen."""
 
     decode_ms: float = 0.0

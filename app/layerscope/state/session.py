@@ -126,7 +126,7 @@ class RunCost:
         Largest difference between tapped and untouched outputs; -1 unknown.
     """
 
-    stages: StageTimes = StageTimes()
+    stages: StageTimes = field(default_factory=StageTimes)
     live_ms: float = -1.0
     looking_ratio: float = float("nan")
     drift: float = -1.0

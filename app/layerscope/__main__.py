@@ -1,0 +1,49 @@
+"""Composition root: the window, or a command without one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Start Layerscope.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    # A frozen child process starts here too and must go no further.
+    multiprocessing.freeze_support()
+    from layerscope.cli import arguments, carry_out, guarded
+
+    def start() -> int:
+        request = arguments.parse(sys.argv[1:] if argv is None else argv)
+        if isinstance(request, arguments.WindowRequest):
+            from layerscope.ui import launch
+
+            return launch.window(request.model, request.input)
+        if isinstance(request, arguments.ScreenshotRequest):
+            from layerscope.ui import launch
+
+            return launch.screenshot(
+                request.model,
+                request.input,
+                request.output,
+                size=request.size,
+                theme=request.theme,
+            )
+        return carry_out(request)
+
+    return guarded(start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

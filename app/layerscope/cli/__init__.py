@@ -1,0 +1,103 @@
+"""``layerscope run | inspect | bench | models``: the engine without a window."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from layerscope.cli import text
+from layerscope.cli.arguments import (
+    BenchRequest,
+    Command,
+    InspectRequest,
+    ModelsRequest,
+    RunRequest,
+    ScreenshotRequest,
+    WindowRequest,
+    parse,
+)
+from layerscope.cli.benching import bench
+from layerscope.cli.inspecting import inspect
+from layerscope.cli.models import models
+from layerscope.cli.running import run
+from layerscope.core.errors import BadInputError, LayerscopeError
+
+STATUS_ERROR = 2
+STATUS_INTERRUPTED = 130
+
+_log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Carry out a command that needs no window.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Without the program's name.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 2 after one sentence on standard error.
+    """
+
+    def start() -> int:
+        request = parse(argv)
+        if isinstance(request, WindowRequest | ScreenshotRequest):
+            raise BadInputError(
+                "A window was asked for where only a command can be given; "
+                "say one of run, inspect, bench and models."
+            )
+        return carry_out(request)
+
+    return guarded(start)
+
+
+def carry_out(request: Command) -> int:
+    """Carry out what was parsed and return 0.
+
+    Raises
+    ------
+    LayerscopeError
+        If it cannot be done.
+    """
+    match request:
+        case RunRequest():
+            run(request)
+        case InspectRequest():
+            inspect(request)
+        case BenchRequest():
+            bench(request)
+        case ModelsRequest():
+            models(request)
+    sys.stdout.flush()
+    return 0
+
+
+def guarded(start: Callable[[], int]) -> int:
+    """Call `start` and return its status; an error becomes one sentence and 2."""
+    try:
+        return start()
+    except LayerscopeError as error:
+        text.complain(error)
+        return STATUS_ERROR
+    except KeyboardInterrupt:
+        text.complain("Stopped.")
+        return STATUS_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has had enough; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the user gets a sentence, not a trace
+        _log.debug("a fault of our own", exc_info=True)
+        text.complain(
+            f"Something went wrong inside ({type(error).__name__}: {error}); "
+            "please report it."
+        )
+        return STATUS_ERROR
+
+
+__all__ = ["Command", "carry_out", "guarded", "main"]

@@ -1,0 +1,135 @@
+"""What to do with a path that was dropped, chosen or typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerscope.protocol.inputs import PictureFile, TensorFile, VideoFrame
+
+if TYPE_CHECKING:
+    from layerscope.controller.controller import Controller
+
+MODEL_SUFFIXES = frozenset({".onnx", ".ort"})
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+)
+ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
+MODEL_MARKS = ("config.json", "genai_config.json", "model_index.json", "onnx")
+
+
+class PathOpener:
+    """Opens paths for the controller and steps through folders of pictures."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._folder: list[Path] = []
+        self._position = 0
+
+    def open_path(self, path: Path) -> None:
+        """Open a model, or make the path the input."""
+        suffix = path.suffix.lower()
+        if path.is_dir():
+            self._open_folder(path)
+        elif suffix in PICTURE_SUFFIXES:
+            self._folder = []
+            self._show(path)
+        elif suffix in ARRAY_SUFFIXES:
+            self._feed_arrays(path)
+        elif suffix in VIDEO_SUFFIXES:
+            self._feed(path, VideoFrame(path=str(path)))
+        elif suffix in MODEL_SUFFIXES or not suffix:
+            self._controller.open_model(str(path))
+        elif path.is_file():
+            self._controller.complain(
+                f"{path.name} cannot be opened: Layerscope takes models (.onnx or a "
+                "model's folder), pictures (JPEG, PNG, WebP, BMP, GIF, TIFF), arrays "
+                "(.npy, .npz) and videos."
+            )
+        else:
+            self._controller.complain(
+                f"{path} was to be opened and is not there; check the path."
+            )
+
+    def step_folder(self, delta: int) -> None:
+        """Show the picture `delta` places on, around the ends."""
+        if self._folder:
+            self._position = (self._position + delta) % len(self._folder)
+            self._show(self._folder[self._position])
+
+    def _open_folder(self, folder: Path) -> None:
+        names = {file.name for file in folder.iterdir()}
+        is_model = any(mark in names for mark in MODEL_MARKS) or any(
+            Path(name).suffix.lower() == ".onnx" for name in names
+        )
+        if is_model:
+            self._controller.open_model(str(folder))
+            return
+        pictures = sorted(
+            file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES
+        )
+        if not pictures:
+            self._controller.complain(
+                f"The folder {folder.name} holds neither a model nor pictures; drop "
+                "one that does."
+            )
+            return
+        self._folder = pictures
+        self._position = 0
+        self._controller.log(f"{len(pictures)} pictures in {folder.name}")
+        self._show(pictures[0])
+
+    def _show(self, picture: Path) -> None:
+        self._feed(picture, PictureFile(path=str(picture)))
+
+    def _feed(self, path: Path, source: PictureFile | VideoFrame) -> None:
+        slot = self._controller.first_picture_slot()
+        if slot is None:
+            self._controller.complain(
+                f"{path.name} was to be the input, but the open model takes no "
+                "picture; open one that does."
+                if self._controller.session.model
+                else f"{path.name} was to be the input, but no model is open; open "
+                "one first."
+            )
+            return
+        self._controller.set_input(slot, source)
+        if not self._controller.session.live:
+            self._controller.run()
+
+    def _feed_arrays(self, path: Path) -> None:
+        slots = self._controller.session.slots
+        if not slots:
+            self._controller.complain(
+                f"{path.name} was to be the input, but no model is open; open one "
+                "first."
+            )
+            return
+        names = _arrays_in(path)
+        matching = [slot for slot in slots if slot.name in names]
+        if path.suffix.lower() == ".npy" or (not matching and len(names) == 1):
+            matching = [slots[0]]
+        if not matching:
+            self._controller.complain(
+                f"{path.name} holds {', '.join(sorted(names)[:5])}; the model takes "
+                f"{', '.join(slot.name for slot in slots[:5])}: name them alike."
+            )
+            return
+        for slot in matching:
+            key = slot.name if slot.name in names else ""
+            self._controller.set_input(slot.name, TensorFile(path=str(path), key=key))
+        if not self._controller.session.live:
+            self._controller.run()
+
+
+def _arrays_in(path: Path) -> set[str]:
+    import zipfile
+
+    if path.suffix.lower() != ".npz":
+        return {path.stem}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        return set()

@@ -1,0 +1,165 @@
+"""When to run: one in flight, the newest request replaces the one that waits."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from layerscope.protocol.inputs import CameraFrame, PreviousOutput, VideoFrame
+from layerscope.protocol.messages import (
+    Cancelled,
+    Event,
+    Failed,
+    LastEvent,
+    LayersProfiled,
+    Profile,
+    Run,
+    RunAnswered,
+    Watch,
+)
+
+if TYPE_CHECKING:
+    from layerscope.controller.controller import Controller
+
+STILL_INTERVAL_S = 1 / 30
+IDLE_SHARE = 0.5
+PROFILE_BELOW_MS = 400.0
+THUMBNAILS = 96
+
+
+class RunScheduler:
+    """Sends runs for the controller.
+
+    While live, a changing input (camera, video, fed-back state) runs as fast as
+    the engine can; an input that stands still repeats at most 30 times a second
+    and leaves the machine half of the time.
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._in_flight = 0
+        self._profile_job = 0
+        self._wanted = False
+        self._sent = 0.0
+        self._took_s = 0.0
+        self._answered_model = 0
+        self._visible: tuple[str, ...] = ()
+
+    def run_once(self) -> None:
+        """Run as soon as possible."""
+        self._wanted = True
+        self.tick()
+
+    def changed(self) -> None:
+        """An input or a setting changed."""
+        if self._controller.session.live:
+            self.run_once()
+
+    def looked_elsewhere(self) -> None:
+        """Another layer is to be shown; needs a run of an already answered model."""
+        if self._answered_model == self._controller.session.model:
+            self._wanted = True
+
+    def watch(self, tensors: tuple[str, ...]) -> None:
+        """Take the tensors that the network view can show."""
+        tensors = tensors[:THUMBNAILS]
+        if tensors != self._visible:
+            self._visible = tensors
+            self.looked_elsewhere()
+
+    def stop(self) -> None:
+        """Cancel what runs."""
+        self._wanted = False
+        for job in (self._in_flight, self._profile_job):
+            if job:
+                self._controller.client.cancel(job)
+
+    def profile(self) -> None:
+        """Send a profiled run, unless one is under way."""
+        session = self._controller.session
+        if session.runnable and not self._profile_job:
+            self._profile_job = self._controller.client.next_job()
+            self._controller.client.send(
+                Profile(job=self._profile_job, model=session.model)
+            )
+
+    def tick(self) -> None:
+        """Send a run if one is due and none is in flight."""
+        session = self._controller.session
+        if not session.runnable or self._in_flight or session.engine == "stopped":
+            return
+        if not self._wanted and not (session.live and self._due()):
+            return
+        if not self._controller.client.running:
+            return
+        self._wanted = False
+        self._sent = time.monotonic()
+        self._in_flight = self._controller.client.next_job()
+        self._controller.client.send(
+            Run(
+                job=self._in_flight,
+                model=session.model,
+                inputs=session.inputs,
+                settings=session.settings,
+                watch=self.watching(),
+            )
+        )
+        if not session.running:
+            session.running = True
+
+    def watching(self) -> Watch:
+        """Return what of the inside is on the screen now."""
+        session = self._controller.session
+        return Watch(
+            tensors=self._visible,
+            focus=session.selection.tensor,
+            unit=session.selection.unit,
+            order=session.wall.order,
+            scale=session.wall.scale,
+            boost=session.wall.boost,
+        )
+
+    def note(self, event: Event) -> None:
+        """See whether `event` ends the run in flight."""
+        if not isinstance(event, LastEvent):
+            if isinstance(event, LayersProfiled) and event.job == self._profile_job:
+                self._controller.session.profile = (
+                    event.layers
+                    if event.page == 0
+                    else self._controller.session.profile + event.layers
+                )
+            return
+        if event.job == self._profile_job:
+            self._profile_job = 0
+        if event.job != self._in_flight:
+            return
+        self._in_flight = 0
+        self._took_s = time.monotonic() - self._sent
+        session = self._controller.session
+        session.running = False
+        if isinstance(event, Failed | Cancelled):
+            session.live = session.live and not isinstance(event, Failed)
+            return
+        first = self._answered_model != session.model
+        self._answered_model = session.model
+        if first and self._took_s * 1e3 < PROFILE_BELOW_MS:
+            self.profile()
+
+    def forget(self) -> None:
+        """The engine is gone; nothing is in flight."""
+        self._in_flight = self._profile_job = 0
+        self._answered_model = 0
+
+    def _due(self) -> bool:
+        sources = self._controller.session.inputs.values()
+        if any(
+            isinstance(s, CameraFrame | PreviousOutput)
+            or (isinstance(s, VideoFrame) and s.position < 0)
+            for s in sources
+        ):
+            return True
+        pause = max(STILL_INTERVAL_S, self._took_s * (1 + IDLE_SHARE))
+        return time.monotonic() - self._sent >= pause
+
+
+__all__ = ["RunAnswered", "RunScheduler"]

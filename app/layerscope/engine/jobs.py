@@ -1,0 +1,123 @@
+"""Jobs: work the engine does in steps, so that it can stop between them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Callable, Generator, Iterator
+
+from layerscope.core import errors
+from layerscope.protocol.messages import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    JobId,
+)
+
+Steps = Generator[Event, None, None]
+
+
+class CancelToken:
+    """A flag set by the receiving thread and read by the job.
+
+    A long call inside the job can leave a callback that ends it.
+    """
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+        self.replaced = False
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was asked to stop."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Ask the job to stop."""
+        with self._lock:
+            self._cancelled.set()
+            callbacks = list(self._callbacks)
+        for callback in callbacks:
+            callback()
+
+    @contextlib.contextmanager
+    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Run `callback`, on another thread, if the job is cancelled inside."""
+        with self._lock:
+            self._callbacks.append(callback)
+            already = self._cancelled.is_set()
+        if already:
+            callback()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._callbacks.remove(callback)
+
+    def check(self) -> None:
+        """Raise `JobCancelledError` if the job was asked to stop."""
+        if self.cancelled:
+            raise errors.JobCancelledError("The job was stopped.")
+
+
+def run_job(
+    job: JobId,
+    steps: Steps,
+    token: CancelToken,
+    send: Callable[[Event], None],
+) -> None:
+    """Drive `steps`, sending each event and then exactly one last event.
+
+    Cancelling closes the generator, so that its ``finally`` blocks give memory
+    back. Nothing a job raises ends the engine; `BaseException` is caught too,
+    since the tokenizer's panics derive from it alone.
+    """
+    last: Event
+    try:
+        for event in steps:
+            send(event)
+            if token.cancelled:
+                break
+        last = Cancelled(job=job) if token.cancelled else Finished(job=job)
+    except errors.JobCancelledError:
+        last = Cancelled(job=job)
+    except BaseException as error:  # noqa: BLE001 - the engine must outlive any job
+        last = Cancelled(job=job) if token.cancelled else failure(job, error)
+    finally:
+        with contextlib.suppress(BaseException):
+            steps.close()
+    send(last)
+
+
+def failure(job: JobId, error: BaseException) -> Failed:
+    """Put an exception into the last event of its job."""
+    kind = "internal"
+    for error_type, name in (
+        (errors.BadInputError, "bad-input"),
+        (errors.ModelRefusedError, "refused"),
+        (errors.OutOfMemoryError, "out-of-memory"),
+        (MemoryError, "out-of-memory"),
+        (errors.DeviceError, "device"),
+    ):
+        if isinstance(error, error_type):
+            kind = name
+            break
+    if isinstance(error, errors.LayerscopeError):
+        message = str(error)
+    elif kind == "out-of-memory":
+        message = "The memory did not suffice; take smaller inputs or another device."
+    else:
+        summary = " ".join(str(error).split())[:300]
+        message = f"Something went wrong inside ({type(error).__name__}: {summary})."
+    text = "".join(traceback.format_exception(error))
+    return Failed(
+        job=job,
+        kind=kind,
+        message=message[:4000],
+        node=getattr(error, "node", "")[:1000],
+        traceback=text[-20000:],
+    )

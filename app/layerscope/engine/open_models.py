@@ -1,0 +1,94 @@
+"""The models that are open in the engine."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.core.errors import BadInputError
+from layerscope.engine.model.folders import ModelFolder
+from layerscope.engine.model.reading import OnnxModel
+from layerscope.engine.model.structure import ModelStructure
+from layerscope.engine.runtime.running import RunningModel
+from layerscope.engine.tasks.base import Task, TaskContext
+from layerscope.protocol.messages import ModelId
+
+Feeds = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(slots=True, kw_only=True)
+class ModelInUse:
+    """One open model and what its last run left.
+
+    Attributes
+    ----------
+    running : RunningModel or None
+        None where onnxruntime refuses it, or it was only to be described.
+    feeds : dict
+        Inputs of the last run by name.
+    outputs : dict
+        Outputs of the last run by name: arrays, lists or dicts.
+    kept : dict
+        Inner tensors of the last run that were to be kept.
+    live_s, fast_s : float
+        Seconds spent in tapped and in untouched runs since looking began.
+    """
+
+    number: ModelId
+    file: OnnxModel
+    folder: ModelFolder
+    structure: ModelStructure
+    context: TaskContext
+    task: Task
+    running: RunningModel | None = None
+    warm: bool = False
+    feeds: Feeds = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    kept: Feeds = field(default_factory=dict)
+    live_s: float = 0.0
+    fast_s: float = 0.0
+    shapes_for: tuple[tuple[int, ...], ...] = ()
+
+    def runner(self) -> RunningModel:
+        """Return the session's owner, or say why there is none."""
+        if self.running is None:
+            raise BadInputError(
+                f"{self.folder.name} was to be run, but onnxruntime refuses it; it "
+                "can only be looked at."
+            )
+        return self.running
+
+
+class OpenModels:
+    """All open models by number; used by both lanes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._models: dict[ModelId, ModelInUse] = {}
+
+    def add(self, model: ModelInUse) -> None:
+        """Take a model in, in place of one of the same number."""
+        with self._lock:
+            old = self._models.get(model.number)
+            self._models[model.number] = model
+        if old is not None and old.running is not None:
+            old.running.release()
+
+    def get(self, number: ModelId) -> ModelInUse:
+        """Return a model; `BadInputError` if it is not open."""
+        with self._lock:
+            model = self._models.get(number)
+        if model is None:
+            raise BadInputError("That model is no longer open; open it again.")
+        return model
+
+    def remove(self, number: ModelId) -> None:
+        """Free a model, if it is open."""
+        with self._lock:
+            model = self._models.pop(number, None)
+        if model is not None and model.running is not None:
+            model.running.release()

@@ -1,0 +1,375 @@
+"""The run lane: open a model, run it, profile it, compare its sessions."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.core.errors import LayerscopeError, ModelRefusedError
+from layerscope.engine import lenses, tasks
+from layerscope.engine.jobs import CancelToken, Steps
+from layerscope.engine.model import folders, preflight, reading, refusals, structure
+from layerscope.engine.open_models import ModelInUse, OpenModels
+from layerscope.engine.runtime import devices
+from layerscope.engine.runtime.running import RunningModel
+from layerscope.engine.sources import Sources
+from layerscope.engine.tasks.base import TaskContext
+from layerscope.engine.trace import Trace
+from layerscope.protocol.arrays import ArrayArena
+from layerscope.protocol.frames import FrameRing, LayerSummary
+from layerscope.protocol.messages import (
+    Bench,
+    Benched,
+    CloseModel,
+    Command,
+    GraphDescribed,
+    LayersProfiled,
+    ModelReady,
+    ModelUnrunnable,
+    Noted,
+    OpenModel,
+    Preflighted,
+    Profile,
+    Progress,
+    Run,
+    RunAnswered,
+    ShapesMeasured,
+    TaskExplained,
+)
+from layerscope.protocol.values import StageTimes, TensorInfo, TensorShape
+
+UNTOUCHED_SHARE = 0.1
+LAYERS_A_PAGE = 2000
+SHAPES_A_PAGE = 3000
+
+Pictures = dict[str, npt.NDArray[np.uint8]]
+
+
+class RunLane:
+    """What the run lane knows between jobs.
+
+    Parameters
+    ----------
+    ring : FrameRing
+        Where pictures are published.
+    arrays_in, arrays_out : ArrayArena
+        From the window, and to it.
+    """
+
+    def __init__(
+        self, ring: FrameRing, arrays_in: ArrayArena, arrays_out: ArrayArena
+    ) -> None:
+        devices.start_runtime()
+        self.models = OpenModels()
+        self._ring = ring
+        self._sources = Sources(arrays_in)
+        self._lenses = tuple(lens() for lens in lenses.LENSES)
+
+    def steps(self, command: Command, token: CancelToken) -> Steps:
+        """Return the job of a run-lane command."""
+        if isinstance(command, OpenModel):
+            return self._open(command, token)
+        if isinstance(command, Run):
+            return self._run(command, token)
+        if isinstance(command, Profile):
+            return self._profile(command, token)
+        if isinstance(command, Bench):
+            return self._bench(command, token)
+        assert isinstance(command, CloseModel)
+        return self._close(command)
+
+    def _open(self, command: OpenModel, token: CancelToken) -> Steps:
+        yield Progress(job=command.job, text="reading")
+        folder = folders.resolve(Path(command.path))
+        main = folder.main
+        if command.precision and command.precision in folder.variants:
+            main = folder.variants[command.precision]
+        file = reading.read_model(main)
+        token.check()
+        described = structure.describe(file)
+        report = preflight.preflight(file, folder, described)
+        yield Preflighted(job=command.job, model=command.model, report=report)
+        for page in structure.pages(described):
+            yield GraphDescribed(job=command.job, model=command.model, **page)
+        context = TaskContext(
+            model=file, folder=folder, inputs=report.inputs, outputs=report.outputs
+        )
+        kind = tasks.by_id(command.task) if command.task else tasks.choose(context)
+        model = ModelInUse(
+            number=command.model,
+            file=file,
+            folder=folder,
+            structure=described,
+            context=context,
+            task=kind(context),
+        )
+        self.models.add(model)
+        yield explained(command.job, model)
+        if not command.run:
+            return
+        token.check()
+        yield Progress(job=command.job, text="making a session")
+        device = devices.choose(command.device)
+        running = RunningModel(file, described, device, command.precision)
+        try:
+            running.load()
+        except ModelRefusedError as error:
+            yield ModelUnrunnable(
+                job=command.job,
+                model=command.model,
+                reason=str(error),
+                node=error.node,
+            )
+            raise
+        model.running = running
+        for note in running.notes:
+            yield Noted(job=command.job, text=note, level="warning")
+        yield ModelReady(
+            job=command.job,
+            model=command.model,
+            device=device.id,
+            provider=running.provider,
+            precision=running.precision,
+            load_ms=running.load_ms,
+        )
+
+    def _run(self, command: Run, token: CancelToken) -> Steps:
+        model = self.models.get(command.model)
+        running = model.runner()
+        prepared = model.task.prepare(self._sources, command.inputs, command.settings)
+        for note in prepared.notes:
+            yield Noted(job=command.job, text=note)
+        token.check()
+        n_notes = len(running.notes)
+        try:
+            looked = self._look(model, command, prepared.feeds, token)
+        except LayerscopeError:
+            raise
+        except Exception as error:
+            raise refusals.explain(error, model.file, model.structure) from error
+        for note in running.notes[n_notes:]:
+            yield Noted(job=command.job, text=note, level="warning")
+        started = time.perf_counter()
+        answer, answer_pictures = model.task.finish(
+            looked.outputs, prepared, command.settings
+        )
+        finish_ms = (time.perf_counter() - started) * 1e3
+        self._sources.remember_outputs(looked.outputs)
+        self._ring.publish(
+            command.job,
+            command.model,
+            {**prepared.pictures, **answer_pictures, **looked.pictures},
+            looked.layers,
+        )
+        model.feeds = prepared.feeds
+        model.outputs = looked.outputs
+        model.kept = looked.kept
+        yield RunAnswered(
+            job=command.job,
+            model=command.model,
+            answer=answer,
+            outputs=tuple(tensor_info(n, v) for n, v in looked.outputs.items()),
+            stages=StageTimes(
+                decode_ms=prepared.decode_ms,
+                prepare_ms=prepared.prepare_ms,
+                model_ms=looked.model_ms,
+                finish_ms=finish_ms,
+                summarise_ms=looked.summarise_ms,
+                warm_up_ms=looked.warm_up_ms,
+            ),
+            samples_ms=looked.samples_ms,
+            live_ms=looked.live_ms,
+            drift=looked.drift,
+            provider=running.provider,
+        )
+        shapes = tuple(value.shape for value in prepared.feeds.values())
+        if command.watch.anything and shapes != model.shapes_for:
+            model.shapes_for = shapes
+            yield from self._measured_shapes(command, model)
+
+    def _look(
+        self,
+        model: ModelInUse,
+        command: Run,
+        feeds: dict[str, npt.NDArray[np.generic]],
+        token: CancelToken,
+    ) -> Looked:
+        running = model.runner()
+        looked = Looked()
+        if not model.warm:
+            _, looked.warm_up_ms = running.run_fast(feeds, token)
+            model.warm = True
+        if not command.watch.anything:
+            model.live_s = model.fast_s = 0.0
+            samples = []
+            for _ in range(max(1, command.repeats)):
+                token.check()
+                looked.outputs, ms = running.run_fast(feeds, token)
+                samples.append(ms)
+            looked.samples_ms = tuple(samples)
+            looked.model_ms = float(np.median(samples))
+            self._keep(looked, model, command, feeds, token)
+            return looked
+        taps = running.tap_points()
+        requests = [
+            request
+            for lens in self._lenses
+            for request in lens.requests(command.watch, taps)
+        ]
+        looked.outputs, tensors, looked.live_ms = running.run_live(
+            feeds, requests, token
+        )
+        model.live_s += looked.live_ms / 1e3
+        looked.model_ms = looked.live_ms
+        focus = command.watch.focus
+        if focus and focus not in tensors:
+            tensors[focus] = running.tensor_value(focus, feeds, token)
+        # The latency shown is the untouched model's: it runs too, within a tenth
+        # of the time.
+        total = model.live_s + model.fast_s
+        if model.fast_s <= UNTOUCHED_SHARE * total:
+            untouched, ms = running.run_fast(feeds, token)
+            model.fast_s += ms / 1e3
+            looked.samples_ms = (ms,)
+            looked.model_ms = ms
+            looked.drift = largest_difference(untouched, looked.outputs)
+            looked.outputs = untouched
+        started = time.perf_counter()
+        trace = Trace.of(tensors)
+        for lens in self._lenses:
+            pictures, layers = lens.look(trace, command.watch)
+            looked.pictures.update(pictures)
+            looked.layers += layers
+        looked.summarise_ms = (time.perf_counter() - started) * 1e3
+        self._keep(looked, model, command, feeds, token)
+        return looked
+
+    @staticmethod
+    def _keep(
+        looked: Looked,
+        model: ModelInUse,
+        command: Run,
+        feeds: dict[str, npt.NDArray[np.generic]],
+        token: CancelToken,
+    ) -> None:
+        running = model.runner()
+        looked.kept = {
+            name: running.tensor_value(name, feeds, token)
+            for name in command.keep_tensors
+        }
+
+    def _measured_shapes(self, command: Run, model: ModelInUse) -> Steps:
+        try:
+            measured = model.runner().measured_shapes(model.feeds)
+        except LayerscopeError as error:
+            yield Noted(job=command.job, text=str(error), level="warning")
+            return
+        shapes = [
+            TensorShape(name=name, dtype=dtype, shape=shape)
+            for name, (dtype, shape) in measured.items()
+        ]
+        for start in range(0, len(shapes), SHAPES_A_PAGE):
+            yield ShapesMeasured(
+                job=command.job,
+                model=command.model,
+                tensors=tuple(shapes[start : start + SHAPES_A_PAGE]),
+            )
+
+    def _profile(self, command: Profile, token: CancelToken) -> Steps:
+        model = self.models.get(command.model)
+        yield Progress(job=command.job, text="profiling")
+        layers = model.runner().profile(model.feeds, command.runs, token)
+        total = sum(layer.ms for layer in layers)
+        n_pages = max(1, -(-len(layers) // LAYERS_A_PAGE))
+        for page in range(n_pages):
+            yield LayersProfiled(
+                job=command.job,
+                model=command.model,
+                layers=layers[page * LAYERS_A_PAGE : (page + 1) * LAYERS_A_PAGE],
+                total_ms=total,
+                page=page,
+                n_pages=n_pages,
+            )
+
+    def _bench(self, command: Bench, token: CancelToken) -> Steps:
+        model = self.models.get(command.model)
+        yield Progress(job=command.job, text="measuring")
+        raw_ms, fast, live, taps, n = model.runner().bench(
+            model.feeds, command.pairs, token
+        )
+        yield Benched(
+            job=command.job,
+            model=command.model,
+            raw_ms=raw_ms,
+            fast_ratio=fast,
+            live_ratio=live,
+            live_taps=taps,
+            n=n,
+        )
+
+    def _close(self, command: CloseModel) -> Steps:
+        self.models.remove(command.model)
+        yield from ()
+
+
+class Looked:
+    """What one run gave, before it is told."""
+
+    def __init__(self) -> None:
+        self.outputs: dict[str, Any] = {}
+        self.pictures: Pictures = {}
+        self.layers: tuple[LayerSummary, ...] = ()
+        self.kept: dict[str, npt.NDArray[np.generic]] = {}
+        self.samples_ms: tuple[float, ...] = ()
+        self.model_ms = 0.0
+        self.live_ms = -1.0
+        self.drift = -1.0
+        self.summarise_ms = 0.0
+        self.warm_up_ms = -1.0
+
+
+def explained(job: int, model: ModelInUse) -> TaskExplained:
+    """Tell what the model's task takes."""
+    return TaskExplained(
+        job=job,
+        model=model.number,
+        task=model.task.id,
+        tasks=tuple(kind.id for kind in tasks.TASKS if kind.suits(model.context) > 0),
+        slots=model.task.slots(),
+        settings=model.task.settings(),
+    )
+
+
+def tensor_info(name: str, value: object) -> TensorInfo:
+    """Describe an output as it came."""
+    if isinstance(value, np.ndarray):
+        return TensorInfo(name=name, dtype=value.dtype.name, shape=value.shape)
+    kind = "map" if isinstance(value, dict) else "sequence"
+    length = len(value) if isinstance(value, list | dict) else None
+    return TensorInfo(name=name, dtype=kind, shape=(length,))
+
+
+def largest_difference(first: dict[str, Any], second: dict[str, Any]) -> float:
+    """Return the largest absolute difference between two sets of outputs.
+
+    Only floating-point arrays count; equal infinities and paired NaN differ by 0.
+    """
+    largest = 0.0
+    for name, left in first.items():
+        right = second.get(name)
+        if not isinstance(left, np.ndarray) or not isinstance(right, np.ndarray):
+            continue
+        if left.dtype.kind != "f" or left.shape != right.shape or not left.size:
+            continue
+        if np.array_equal(left, right, equal_nan=True):
+            continue
+        with np.errstate(invalid="ignore"):
+            gaps = np.abs(left.astype(np.float64) - right.astype(np.float64))
+        gaps = gaps[~((left == right) | (np.isnan(left) & np.isnan(right)))]
+        if gaps.size:
+            largest = max(largest, float(np.nan_to_num(gaps, nan=np.inf).max()))
+    return largest

@@ -1,0 +1,237 @@
+"""The engine process: one thread receives, one runs, one answers queries.
+
+Runs go one at a time; a newer `Run` replaces one that still waits. Queries are
+short and never stand behind a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import signal
+import sys
+import threading
+from collections import deque
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
+
+from layerscope.engine import faults
+from layerscope.engine.jobs import CancelToken, Steps, run_job
+from layerscope.protocol.arrays import ArrayArena
+from layerscope.protocol.frames import FrameRing
+from layerscope.protocol.links import EngineLinks
+from layerscope.protocol.messages import (
+    MAX_MESSAGE_BYTES,
+    PROTOCOL_VERSION,
+    Bench,
+    Cancel,
+    Cancelled,
+    CloseModel,
+    Command,
+    EngineReady,
+    Event,
+    Fault,
+    MessageError,
+    OpenModel,
+    Profile,
+    Run,
+    Shutdown,
+    decode_command,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from layerscope.engine.run_lane import RunLane
+
+HEARTBEAT_S = 0.1
+RUN_LANE = OpenModel | Run | Profile | Bench | Fault | CloseModel
+
+
+class Worker:
+    """The engine's end of the pipe.
+
+    Parameters
+    ----------
+    connection : Connection
+    ring : FrameRing
+    arrays_in, arrays_out : ArrayArena
+        From the window, and to it.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        ring: FrameRing,
+        arrays_in: ArrayArena,
+        arrays_out: ArrayArena,
+    ) -> None:
+        self._connection = connection
+        self._ring = ring
+        self._arrays_in = arrays_in
+        self._arrays_out = arrays_out
+        self._send_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._waiting: deque[Command] = deque()
+        self._tokens: dict[int, CancelToken] = {}
+        self._queries: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._lane: RunLane | None = None
+        self._lane_made = threading.Lock()
+
+    def serve(self) -> None:
+        """Receive until the window hangs up or asks for the end."""
+        for target, name in (
+            (self._run_forever, "runs"),
+            (self._answer_forever, "queries"),
+            (self._beat_forever, "heartbeat"),
+        ):
+            threading.Thread(target=target, name=name, daemon=True).start()
+        self._send(EngineReady(version=PROTOCOL_VERSION, pid=os.getpid()))
+        while True:
+            try:
+                command = decode_command(self._connection.recv_bytes(MAX_MESSAGE_BYTES))
+            except (EOFError, OSError, MessageError):
+                return
+            if isinstance(command, Shutdown):
+                return
+            self._dispatch(command)
+
+    def _dispatch(self, command: Command) -> None:
+        if isinstance(command, Cancel):
+            self._cancel(command.job)
+            return
+        with self._lock:
+            self._tokens[command.job] = CancelToken()
+        if not isinstance(command, RUN_LANE):
+            self._queries.put(command)
+            return
+        replaced = []
+        with self._wake:
+            if isinstance(command, Run):
+                replaced = [c for c in self._waiting if isinstance(c, Run)]
+            elif isinstance(command, OpenModel):
+                replaced = [c for c in self._waiting if isinstance(c, OpenModel | Run)]
+            for old in replaced:
+                self._waiting.remove(old)
+            self._waiting.append(command)
+            self._wake.notify()
+        for old in replaced:
+            self._end(old.job, Cancelled(job=old.job, replaced=True))
+
+    def _cancel(self, job: int) -> None:
+        with self._lock:
+            token = self._tokens.get(job)
+            waiting = next((c for c in self._waiting if c.job == job), None)
+            if waiting is not None:
+                self._waiting.remove(waiting)
+        if waiting is not None:
+            self._end(job, Cancelled(job=job))
+        elif token is not None:
+            token.cancel()
+
+    def _run_forever(self) -> None:
+        lane = self._ready_lane()
+        while True:
+            with self._wake:
+                while not self._waiting:
+                    self._wake.wait()
+                command = self._waiting.popleft()
+                token = self._tokens[command.job]
+            steps: Steps
+            if isinstance(command, Fault):
+                steps = faults.misbehave(command, token, self._connection)
+            else:
+                steps = lane.steps(command, token)
+            self._drive(command, steps, token)
+
+    def _answer_forever(self) -> None:
+        from layerscope.engine.query_lane import answer
+
+        while True:
+            command = self._queries.get()
+            with self._lock:
+                token = self._tokens[command.job]
+            lane = self._ready_lane()
+            self._drive(
+                command, answer(command, lane.models, self._arrays_out, token), token
+            )
+
+    def _drive(self, command: Command, steps: Steps, token: CancelToken) -> None:
+        def send(event: Event) -> None:
+            try:
+                self._send(event)
+            except MessageError as error:
+                raise RuntimeError(f"{type(event).__name__}: {error}") from error
+
+        run_job(command.job, steps, token, send)
+        with self._lock:
+            self._tokens.pop(command.job, None)
+
+    def _ready_lane(self) -> RunLane:
+        """Load the inference libraries, once, on whichever lane comes first."""
+        with self._lane_made:
+            if self._lane is None:
+                from layerscope.engine.run_lane import RunLane
+
+                self._lane = RunLane(self._ring, self._arrays_in, self._arrays_out)
+            return self._lane
+
+    def _end(self, job: int, event: Event) -> None:
+        with self._lock:
+            self._tokens.pop(job, None)
+        self._send(event)
+
+    def _send(self, event: Event) -> None:
+        data = encode(event)
+        with self._send_lock, contextlib.suppress(OSError):
+            self._connection.send_bytes(data)
+
+    def _beat_forever(self) -> None:
+        pause = threading.Event()
+        while True:
+            self._ring.beat()
+            pause.wait(HEARTBEAT_S)
+
+
+def main(connection: Connection, links: EngineLinks) -> None:
+    """Run the engine until the window is gone; the child's entry point."""
+    _die_with_parent()
+    _offer_to_the_oom_killer()
+    # Ctrl+C in the terminal is the window's to handle; it then ends the engine.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faults.start_fault()
+    worker = Worker(
+        connection,
+        FrameRing(links.frames),
+        ArrayArena(links.arrays_from_window, links.arena_bytes),
+        ArrayArena(links.arrays_to_window, links.arena_bytes),
+    )
+    worker.serve()
+    # Threads may sit in a library call that never ends; leave without them.
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is None:
+        return
+    sentinel = parent.sentinel
+
+    def watch() -> None:
+        wait([sentinel])
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+    if sys.platform == "linux":
+        # Works even while a library call holds the interpreter lock.
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, int(signal.SIGKILL), 0, 0, 0)
+
+
+def _offer_to_the_oom_killer() -> None:
+    """Let the kernel take the engine, not the window, when memory runs out."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("800")

@@ -1,0 +1,185 @@
+"""A picture with a mask or with boxes over it, and one to compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QMouseEvent, QPainter, QPen
+
+from layerscope.ui import theme
+from layerscope.ui.widgets.image_view import ImageView
+from layerscope.ui.widgets.pixels import to_image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledBox:
+    """A box to draw; the corners are shares of the picture, 0 to 1."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    text: str
+    colour: tuple[int, int, int]
+
+
+class OverlayView(ImageView):
+    """A picture with something over it.
+
+    Attributes
+    ----------
+    opacity : float
+        Of the mask, 0 to 1.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.opacity = 0.6
+        self._mask: QImage | None = None
+        self._boxes: tuple[LabelledBox, ...] = ()
+
+    def set_mask(self, mask: npt.NDArray[np.uint8] | None) -> None:
+        """Lay a mask over the picture.
+
+        Parameters
+        ----------
+        mask : (h, w, 4) uint8 array or None
+            RGBA; it is stretched over the whole picture.
+        """
+        self._mask = None if mask is None else to_image(mask)
+        self.update()
+
+    def set_opacity(self, opacity: float) -> None:
+        """Change how much of the picture the mask hides, 0 to 1."""
+        self.opacity = opacity
+        self.update()
+
+    def set_boxes(self, boxes: tuple[LabelledBox, ...]) -> None:
+        """Draw boxes, the first one on top."""
+        self._boxes = boxes
+        self.update()
+
+    @property
+    def boxes(self) -> tuple[LabelledBox, ...]:
+        """The boxes drawn."""
+        return self._boxes
+
+    def paint_over(self, painter: QPainter, target: QRectF) -> None:
+        """Paint the mask and the boxes."""
+        if self._mask is not None:
+            painter.setOpacity(self.opacity)
+            painter.drawImage(target, self._mask)
+            painter.setOpacity(1.0)
+        for box in reversed(self._boxes):
+            _paint_box(painter, target, box)
+
+
+def _paint_box(painter: QPainter, target: QRectF, box: LabelledBox) -> None:
+    frame = QRectF(
+        QPointF(
+            target.left() + box.left * target.width(),
+            target.top() + box.top * target.height(),
+        ),
+        QPointF(
+            target.left() + box.right * target.width(),
+            target.top() + box.bottom * target.height(),
+        ),
+    ).intersected(target)
+    colour = QColor(*box.colour)
+    painter.setPen(QPen(colour, 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(frame, 3, 3)
+    if not box.text:
+        return
+    font = theme.font(11, 600)
+    painter.setFont(font)
+    metrics = QFontMetricsF(font)
+    width, height = metrics.horizontalAdvance(box.text) + 8, metrics.height() + 2
+    # Above the box where there is room, else just inside it.
+    top = frame.top() - height
+    tag = QRectF(
+        frame.left() - 1, top if top >= target.top() else frame.top(), width, height
+    )
+    if tag.right() > target.right():
+        tag.moveRight(target.right())
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawRoundedRect(tag, 3, 3)
+    # The tags' colours are light enough in both themes for dark letters.
+    painter.setPen(QColor("#06121c"))
+    painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, box.text)
+
+
+class CompareView(ImageView):
+    """Two pictures of the same thing: before and after.
+
+    Attributes
+    ----------
+    mode : str
+        ``"after"``, ``"wipe"`` (a divider follows the pointer) or ``"beside"``.
+    """
+
+    MODES = ("after", "wipe", "beside")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.mode = "after"
+        self._before: QImage | None = None
+        self._divider = 0.5
+
+    def set_before(self, pixels: npt.NDArray[np.uint8] | None) -> None:
+        """Set the picture to compare with, (h, w, 3) uint8, or None."""
+        self._before = None if pixels is None else to_image(pixels)
+        self.update()
+
+    def set_mode(self, mode: str) -> None:
+        """Change how the two are compared."""
+        self.mode = mode
+        self.update()
+
+    def picture_rect(self) -> QRectF:
+        """Return where the later picture is painted."""
+        target = super().picture_rect()
+        if self.mode != "beside" or self._before is None or target.isEmpty():
+            return target
+        half = QRectF(self.rect())
+        half.setLeft(half.center().x() + 4)
+        factor = min(half.width() / target.width(), half.height() / target.height())
+        width, height = target.width() * factor, target.height() * factor
+        return QRectF(
+            half.left() + (half.width() - width) / 2,
+            half.top() + (half.height() - height) / 2,
+            width,
+            height,
+        )
+
+    def paint_over(self, painter: QPainter, target: QRectF) -> None:
+        """Paint the earlier picture where the mode wants it."""
+        if self._before is None or self.mode == "after":
+            return
+        if self.mode == "beside":
+            left = QRectF(target)
+            left.moveLeft(self.width() - target.right())
+            self._paint_picture(painter, left, self._before)
+            return
+        edge = target.left() + self._divider * target.width()
+        painter.save()
+        painter.setClipRect(
+            QRectF(target.left(), target.top(), edge - target.left(), target.height())
+        )
+        self._paint_picture(painter, target, self._before)
+        painter.restore()
+        painter.setPen(QPen(theme.colour("accent"), 2))
+        painter.drawLine(QPointF(edge, target.top()), QPointF(edge, target.bottom()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Take the divider along."""
+        super().mouseMoveEvent(event)
+        target = self.picture_rect()
+        if self.mode == "wipe" and target.width() > 0:
+            share = (event.position().x() - target.left()) / target.width()
+            self._divider = min(1.0, max(0.0, share))
+            self.update()

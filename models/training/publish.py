@@ -1,0 +1,241 @@
+"""Write a trained network as a folder that any ONNX program can open.
+
+The folder follows Hugging Face: ``model.onnx`` with its weights inside,
+``config.json`` with the labels, ``preprocessor_config.json`` with what to do to a
+picture first, and ``README.md``, the card, whose YAML head states the measured
+figure.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+from training import cifar10, readable
+
+OPSET = 18
+IR_VERSION = 10  # the newest that every onnxruntime since 1.18 reads
+INPUT, OUTPUT = "pixel_values", "logits"
+MODEL_FILE = "model.onnx"
+
+
+def picture_classifier(network: nn.Module, folder: Path) -> None:
+    """Export `network` and write everything a program needs to feed it.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Maps (n, 3, 32, 32) float32 to (n, 10) logits, in evaluation mode.
+    folder : Path
+        Receives ``model.onnx``, ``config.json`` and
+        ``preprocessor_config.json``; made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model = exported(network, torch.zeros(2, 3, cifar10.SIZE, cifar10.SIZE))
+    onnx.save(model, folder / MODEL_FILE)
+    labels = dict(enumerate(cifar10.CLASSES))
+    config = {
+        "architectures": ["ResNetForImageClassification"],
+        "model_type": "resnet",
+        "num_channels": 3,
+        "image_size": cifar10.SIZE,
+        "num_labels": len(labels),
+        "id2label": {str(index): label for index, label in labels.items()},
+        "label2id": {label: index for index, label in labels.items()},
+    }
+    _write_json(folder / "config.json", config)
+    preprocessor = {
+        "image_processor_type": "ConvNextImageProcessor",
+        "do_resize": True,
+        "size": {"height": cifar10.SIZE, "width": cifar10.SIZE},
+        "resample": 2,  # Pillow's number for bilinear
+        "do_center_crop": False,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(cifar10.MEAN),
+        "image_std": list(cifar10.STD),
+    }
+    _write_json(folder / "preprocessor_config.json", preprocessor)
+
+
+def exported(network: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
+    """Return `network` as ONNX with readable names and a free batch size.
+
+    Parameters
+    ----------
+    network : nn.Module
+    example : torch.Tensor
+        An input of the right shape, with a batch of at least two: the exporter
+        takes a batch of one for a constant.
+    """
+    network.eval()
+    with warnings.catch_warnings():
+        # The exporter itself uses what torch has since deprecated.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    assert program is not None
+    model = readable.renamed(program.model_proto, network)
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def measured_accuracy(folder: Path, split: cifar10.Split) -> float:
+    """Return the share of `split` that the published files name rightly.
+
+    Raw onnxruntime and the numbers of ``preprocessor_config.json`` are used, and
+    nothing of ours, so that the figure is what others will find.
+
+    Parameters
+    ----------
+    folder : Path
+        What `picture_classifier` wrote.
+    split : Split
+    """
+    session = onnxruntime.InferenceSession(
+        folder / MODEL_FILE, providers=["CPUExecutionProvider"]
+    )
+    config = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
+    mean = np.asarray(config["image_mean"], np.float32).reshape(1, 3, 1, 1)
+    std = np.asarray(config["image_std"], np.float32).reshape(1, 3, 1, 1)
+    scale = np.float32(config["rescale_factor"])
+    right = 0
+    for start in range(0, len(split.labels), 500):
+        pictures = split.pictures[start : start + 500].astype(np.float32)
+        feed: npt.NDArray[np.float32] = (pictures * scale - mean) / std
+        (logits,) = session.run([OUTPUT], {INPUT: feed})
+        answer = np.argmax(logits, axis=1)
+        right += int((answer == split.labels[start : start + 500]).sum())
+    return right / len(split.labels)
+
+
+def cifar10_card(
+    folder: Path,
+    *,
+    model_id: str,
+    title: str,
+    n_parameters: int,
+    figure: float,
+    epochs: int,
+    n_pictures: int = 10_000,
+) -> None:
+    """Write the card of a CIFAR-10 classifier.
+
+    Parameters
+    ----------
+    folder : Path
+        Receives ``README.md``.
+    model_id : str
+        Name of the folder in ``models/``.
+    title : str
+        The word for its size.
+    n_parameters : int
+        Of the network as trained, batch normalisation included.
+    figure : float
+        Measured accuracy, 0 to 1.
+    epochs : int
+        Passes over the training pictures.
+    n_pictures : int
+        How many test pictures the figure was measured on.
+    """
+    size = (folder / MODEL_FILE).stat().st_size
+    text = _CARD.format(
+        model_id=model_id,
+        title=title,
+        accuracy=round(figure, 4),
+        percent=100 * figure,
+        n_pictures=n_pictures,
+        n_parameters=n_parameters,
+        megabytes=size / 1e6,
+        epochs=epochs,
+        classes=", ".join(cifar10.CLASSES[:-1]) + " or " + cifar10.CLASSES[-1],
+        size=cifar10.SIZE,
+        opset=OPSET,
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+_CARD = """\
+---
+license: apache-2.0
+library_name: onnx
+pipeline_tag: image-classification
+datasets:
+- cifar10
+metrics:
+- accuracy
+model-index:
+- name: {model_id}
+  results:
+  - task:
+      type: image-classification
+    dataset:
+      type: cifar10
+      name: CIFAR-10
+      split: test
+    metrics:
+    - type: accuracy
+      name: Accuracy
+      value: {accuracy}
+layerscope:
+  title: CIFAR-10 ResNet, {title}
+  teaches: >-
+    How a residual network goes from edges to textures to parts of things, one
+    block at a time, on pictures small enough to count the pixels.
+---
+
+# CIFAR-10 ResNet, {title}
+
+Says whether a picture shows an {classes}. Pictures are {size}x{size} pixels, which is
+small: the network is made for looking inside, not for sorting holiday photographs.
+
+| | |
+|---|---|
+| Accuracy | {percent:.2f} % of {n_pictures:,} CIFAR-10 test pictures, raw onnxruntime on `model.onnx` |
+| Parameters | {n_parameters:,} as trained; batch normalisation is folded in the file |
+| Size | {megabytes:.2f} MB, opset {opset}, float32 |
+| Training | {epochs} epochs from scratch on the 50,000 training pictures, `train.py` beside this card |
+
+The test pictures were measured, never chosen by: the last weights are published.
+The figure is measured again by `make verify-models`.
+
+## Input and output
+
+`pixel_values`: float32, batch x 3 x 32 x 32, RGB, `(pixel / 255 - mean) / deviation`
+with the numbers of `preprocessor_config.json`. `logits`: float32, batch x 10; the
+softmax of a row is the score of each class in `config.json`.
+
+## Limits
+
+It knows ten words. Anything else gets one of them, often with a high score. It has
+seen one small, old data set, with that data set's view of the world, and should decide
+nothing that matters.
+
+## Sources
+
+Data: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009, for
+research use; no picture of it is part of this folder. Network: He et al., "Deep
+Residual Learning for Image Recognition", 2015. The weights are our own and Apache-2.0.
+"""
