@@ -12,37 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-
-OPSET = 18
-IR_VERSION = 10
-FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
-
-
-def _model(nodes, inputs, outputs, weights=None, *, opsets=None, functions=()):
-    """Return a checked model; `inputs` and `outputs` are (name, type, shape)."""
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info(*value) for value in inputs],
-        [helper.make_tensor_value_info(*value) for value in outputs],
-        [numpy_helper.from_array(a, name) for name, a in (weights or {}).items()],
-    )
-    opsets = {"": OPSET} | (opsets or {})
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid(*item) for item in opsets.items()],
-        ir_version=IR_VERSION,
-        functions=functions,
-        producer_name="layerscope-tests",
-    )
-    onnx.checker.check_model(model)
-    return model
-
-
-def _random(*shape, scale=0.3, seed=0):
-    values = np.random.default_rng((seed, *shape)).standard_normal(shape)
-    return (scale * values).astype(np.float32)
+from onnx import helper
+from tests.model_building import BOOL, FLOAT, INT64, OPSET, build, random_weights
 
 
 def conv():
@@ -65,14 +36,14 @@ def conv():
         node("Gemm", ["f", "w3", "b3"], ["scores"], name="head.linear", transB=1),
     ]
     weights = {
-        "w1": _random(8, 3, 3, 3),
-        "b1": _random(8),
-        "w2": _random(8, 8, 3, 3, scale=0.15),
-        "b2": _random(8, seed=1),
-        "w3": _random(5, 8),
-        "b3": _random(5),
+        "w1": random_weights(8, 3, 3, 3),
+        "b1": random_weights(8),
+        "w2": random_weights(8, 8, 3, 3, scale=0.15),
+        "b2": random_weights(8, seed=1),
+        "w3": random_weights(5, 8),
+        "b3": random_weights(5),
     }
-    return _model(
+    return build(
         nodes,
         [("image", FLOAT, ["batch", 3, 16, 16])],
         [("scores", FLOAT, ["batch", 5])],
@@ -88,12 +59,12 @@ def mlp():
         helper.make_node("Gemm", ["t", "w2", "b2"], ["y"], name="fc2"),
     ]
     weights = {
-        "w1": _random(4, 6),
-        "b1": _random(6),
-        "w2": _random(6, 3),
-        "b2": _random(3),
+        "w1": random_weights(4, 6),
+        "b1": random_weights(6),
+        "w2": random_weights(6, 3),
+        "b2": random_weights(3),
     }
-    return _model(
+    return build(
         nodes, [("x", FLOAT, ["batch", 4])], [("y", FLOAT, ["batch", 3])], weights
     )
 
@@ -114,8 +85,12 @@ def lstm():
         )
     ]
     state = [1, 1, 5]
-    weights = {"w": _random(1, 20, 4), "r": _random(1, 20, 5), "b": _random(1, 40)}
-    return _model(
+    weights = {
+        "w": random_weights(1, 20, 4),
+        "r": random_weights(1, 20, 5),
+        "b": random_weights(1, 40),
+    }
+    return build(
         nodes,
         [
             ("sequence", FLOAT, ["time", 1, 4]),
@@ -190,18 +165,18 @@ def attention():
         node("MatMul", ["normed", "unembed"], ["logits"], name="head"),
     ]
     weights = {
-        "table": _random(11, 8, scale=1.0),
-        "wq": _random(8, 8, seed=1),
-        "wk": _random(8, 8, seed=2),
-        "wv": _random(8, 8, seed=3),
+        "table": random_weights(11, 8, scale=1.0),
+        "wq": random_weights(8, 8, seed=1),
+        "wk": random_weights(8, 8, seed=2),
+        "wv": random_weights(8, 8, seed=3),
         "split": np.array([0, 0, 2, 4]),
         "join": np.array([0, 0, 8]),
         "scale": np.array(0.5, np.float32),
         "gain": np.ones(8, np.float32),
         "shift": np.zeros(8, np.float32),
-        "unembed": _random(8, 11),
+        "unembed": random_weights(8, 11),
     }
-    return _model(
+    return build(
         nodes,
         [("tokens", INT64, ["batch", "length"])],
         [("logits", FLOAT, ["batch", "length", 11])],
@@ -246,7 +221,7 @@ def control():
         helper.make_node("Loop", ["n", "yes", "chosen"], ["y"], name="loop", body=body),
     ]
     weights = {"one": np.array(1, np.float32), "yes": np.array(True)}
-    return _model(
+    return build(
         nodes,
         [("flag", BOOL, []), ("n", INT64, []), ("x", FLOAT, shape)],
         [("y", FLOAT, shape)],
@@ -271,7 +246,7 @@ def function():
         helper.make_node("Swish", ["x"], ["h"], domain="local", name="first"),
         helper.make_node("Swish", ["h"], ["y"], domain="local", name="second"),
     ]
-    return _model(
+    return build(
         nodes,
         [("x", FLOAT, ["batch", 3])],
         [("y", FLOAT, ["batch", 3])],
@@ -286,8 +261,11 @@ def external():
     ``x`` float32 (1, 64) to ``y`` (1, 64); weight ``w`` (64, 64).
     """
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], name="linear")]
-    return _model(
-        nodes, [("x", FLOAT, [1, 64])], [("y", FLOAT, [1, 64])], {"w": _random(64, 64)}
+    return build(
+        nodes,
+        [("x", FLOAT, [1, 64])],
+        [("y", FLOAT, [1, 64])],
+        {"w": random_weights(64, 64)},
     )
 
 
@@ -302,7 +280,7 @@ def qdq():
         node("QuantizeLinear", ["c", "sy", "zx"], ["yq"], name="q_out"),
         node("DequantizeLinear", ["yq", "sy", "zx"], ["y"], name="dq_out"),
     ]
-    weight = np.clip(np.round(_random(4, 3, 3, 3, scale=40)), -127, 127)
+    weight = np.clip(np.round(random_weights(4, 3, 3, 3, scale=40)), -127, 127)
     weights = {
         "wq": weight.astype(np.int8),
         "sw": np.array(0.01, np.float32),
@@ -311,7 +289,7 @@ def qdq():
         "sy": np.array(0.05, np.float32),
         "zx": np.array(128, np.uint8),
     }
-    return _model(
+    return build(
         nodes, [("image", FLOAT, [1, 3, 8, 8])], [("y", FLOAT, [1, 4, 8, 8])], weights
     )
 
@@ -339,7 +317,7 @@ def trees():
         classlabels_int64s=[0, 1],
         post_transform="NONE",
     )
-    return _model(
+    return build(
         [node],
         [("x", FLOAT, ["batch", 2])],
         [("label", INT64, ["batch"]), ("scores", FLOAT, ["batch", 2])],
@@ -354,7 +332,7 @@ def nan():
         helper.make_node("Div", ["zero", "zero"], ["bad"], name="nan"),
         helper.make_node("Div", ["one", "zero"], ["huge"], name="inf"),
     ]
-    return _model(
+    return build(
         nodes,
         [("x", FLOAT, [1, 4])],
         [("bad", FLOAT, [1, 4]), ("huge", FLOAT, [1, 4])],
@@ -377,7 +355,7 @@ def endless():
     nodes = [
         helper.make_node("Loop", ["", "yes", "x"], ["y"], name="loop", body=body),
     ]
-    return _model(
+    return build(
         nodes, [("x", FLOAT, [1])], [("y", FLOAT, [1])], {"yes": np.array(True)}
     )
 
@@ -385,7 +363,7 @@ def endless():
 def matmul():
     """One operator, slow where ``n`` is large: ``x`` (n, n) to ``y`` (n, n)."""
     nodes = [helper.make_node("MatMul", ["x", "x"], ["y"], name="square")]
-    return _model(nodes, [("x", FLOAT, ["n", "n"])], [("y", FLOAT, ["n", "n"])])
+    return build(nodes, [("x", FLOAT, ["n", "n"])], [("y", FLOAT, ["n", "n"])])
 
 
 MODELS: tuple[Callable[[], onnx.ModelProto], ...] = (

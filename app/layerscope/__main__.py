@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(request, arguments.WindowRequest):
             from layerscope.ui import launch
 
-            return launch.window(request.model, request.input)
+            if request.first_run is not None:
+                return launch.first_run_offscreen(request.first_run)
+            return launch.run_window(request.model, request.input)
         if isinstance(request, arguments.ScreenshotRequest):
             from layerscope.ui import launch
 

@@ -125,7 +125,8 @@ def normalised(pictures: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    pictures : (n, 3, 32, 32) uint8 tensor
+    pictures : torch.Tensor
+        (n, 3, 32, 32) uint8.
     """
     mean = torch.tensor(MEAN).view(1, 3, 1, 1)
     std = torch.tensor(STD).view(1, 3, 1, 1)
@@ -140,6 +141,7 @@ def augmented_batches(
     Parameters
     ----------
     split : Split
+        The training pictures.
     batch_size : int
         The last, smaller batch is left out.
     generator : torch.Generator

@@ -73,6 +73,7 @@ def train(
     train_split, test_split : Split
         The test split is only measured, never chosen by.
     recipe : Recipe
+        How long and how fast.
     checkpoint : Path, optional
         Written after each epoch; a run that finds it goes on from there.
     time_limit_s : float, optional

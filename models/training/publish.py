@@ -73,6 +73,7 @@ def exported(network: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
     Parameters
     ----------
     network : nn.Module
+        Put into evaluation mode.
     example : torch.Tensor
         An input of the right shape, with a batch of at least two: the exporter
         takes a batch of one for a constant.
@@ -109,6 +110,7 @@ def measured_accuracy(folder: Path, split: cifar10.Split) -> float:
     folder : Path
         What `picture_classifier` wrote.
     split : Split
+        The test pictures.
     """
     session = onnxruntime.InferenceSession(
         folder / MODEL_FILE, providers=["CPUExecutionProvider"]
@@ -213,10 +215,10 @@ small: the network is made for looking inside, not for sorting holiday photograp
 
 | | |
 |---|---|
-| Accuracy | {percent:.2f} % of {n_pictures:,} CIFAR-10 test pictures, raw onnxruntime on `model.onnx` |
+| Accuracy | {percent:.2f} % of {n_pictures:,} CIFAR-10 test pictures, raw onnxruntime |
 | Parameters | {n_parameters:,} as trained; batch normalisation is folded in the file |
 | Size | {megabytes:.2f} MB, opset {opset}, float32 |
-| Training | {epochs} epochs from scratch on the 50,000 training pictures, `train.py` beside this card |
+| Training | {epochs} epochs on the 50,000 training pictures, `train.py` beside this |
 
 The test pictures were measured, never chosen by: the last weights are published.
 The figure is measured again by `make verify-models`.

@@ -30,6 +30,7 @@ def renamed(model: onnx.ModelProto, network: nn.Module) -> onnx.ModelProto:
     model : onnx.ModelProto
         What ``torch.onnx.export(dynamo=True)`` made of `network`.
     network : nn.Module
+        What was exported; its modules give the names.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)

@@ -25,10 +25,18 @@ _USAGE = """layerscope [MODEL [INPUT]]                 open the window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRequest:
-    """Open the window, with a model and an input if they are given."""
+    """Open the window, with a model and an input if they are given.
+
+    Attributes
+    ----------
+    first_run : Path or None
+        Where there is no display: show nothing, run the first bundled model on a
+        sample, print the answer and draw the window into this file.
+    """
 
     model: str = ""
     input: str = ""
+    first_run: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +145,14 @@ def _window(argv: Sequence[str]) -> Request:
     parser.add_argument(
         "--version", action="version", version=f"layerscope {layerscope.__version__}"
     )
-    known = parser.parse_args(argv)
-    return WindowRequest(model=known.model, input=known.input)
+    parser.add_argument(
+        "--offscreen-first-run",
+        metavar="F.png",
+        dest="first_run",
+        type=Path,
+        help="without a display: run the first bundled model, draw the window",
+    )
+    return WindowRequest(**vars(parser.parse_args(argv)))
 
 
 def _screenshot(argv: Sequence[str]) -> Request:

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import psutil
 
 from layerscope.client.engine_client import EngineClient, EngineLost
-from layerscope.client.supervision import RestartRule
 from layerscope.controller.applying import Applier
 from layerscope.controller.fetching import TensorFetch
 from layerscope.controller.opening import PathOpener
+from layerscope.controller.recovery import Recovery
 from layerscope.controller.running import RunScheduler
 from layerscope.core.errors import LayerscopeError
 from layerscope.core.latency import LatencyHistory
@@ -86,8 +86,8 @@ class Controller:
         self._applier = Applier(self)
         self._scheduler = RunScheduler(self)
         self._opener = PathOpener(self)
+        self._recovery = Recovery(self, self._applier, self._scheduler)
         self._queries: dict[int, tuple[Done, OnFailure | None]] = {}
-        self._restart_rule = RestartRule()
         self._models = 0
         self._memory_read = 0.0
 
@@ -106,7 +106,7 @@ class Controller:
         """Take in what has arrived, and send what is due."""
         for event in self.client.poll():
             if isinstance(event, EngineLost):
-                self._on_engine_lost(event)
+                self._recovery.engine_lost(event)
             else:
                 self._on_event(event)
         frame = self.client.frames.newest()
@@ -167,12 +167,12 @@ class Controller:
         """Run on another device; the model is opened there again."""
         if device != self.session.device:
             self.session.device = device
-            self._reopen()
+            self._recovery.reopen()
 
     def set_precision(self, precision: str) -> None:
         """Open another variant of the model."""
         if precision != self.session.precision:
-            self._reopen(precision=precision)
+            self._recovery.reopen(precision=precision)
 
     def set_task(self, task: str) -> None:
         """Use the model for something else."""
@@ -329,11 +329,7 @@ class Controller:
 
     def restart_engine(self) -> None:
         """Start the engine anew and open the model again."""
-        self._restart_rule.forgive()
-        self.session.trouble = None
-        self.session.engine = "restarting"
-        self.client.restart()
-        self._reopen()
+        self._recovery.restart()
 
     def dismiss_trouble(self) -> None:
         """Take the error off the screen."""
@@ -341,14 +337,7 @@ class Controller:
 
     def trouble_action(self, action: str) -> None:
         """Do what a button of the error offers."""
-        if action == "forget-model":
-            self._applier.clear_model()
-            self.restart_engine()
-        elif action == "try-cpu":
-            self.session.device = "cpu"
-            self.restart_engine()
-        else:
-            self.restart_engine()
+        self._recovery.act(action)
 
     def complain(
         self, message: str, *, node: str = "", actions: tuple[str, ...] = ()
@@ -408,47 +397,6 @@ class Controller:
             session.expanded,
         ):
             session.layout = event
-
-    def _on_engine_lost(self, lost: EngineLost) -> None:
-        doing = self._applier.doing()
-        if lost.last_words:
-            self.log(lost.last_words[-2000:], "warning")
-        if lost.wanted:
-            self.log("stopped; the engine did not answer in time and starts again")
-        may_restart = lost.wanted or self._restart_rule.crashed()
-        was_opening = bool(self.session.opening)
-        self._applier.lost()
-        if not may_restart:
-            self.session.engine = "stopped"
-            self.session.live = False
-            self.complain(
-                f"The engine {lost.reason} while {doing}; that was the third time in "
-                "five minutes, so it waits for you.",
-                actions=("restart", "try-cpu", "forget-model"),
-            )
-            return
-        self.session.engine = "restarting"
-        self.client.start()
-        if not lost.wanted:
-            self.session.live = False
-            self.complain(
-                f"The engine {lost.reason} while {doing}; it is started again and "
-                "everything shown is kept.",
-                actions=("try-cpu", "forget-model"),
-            )
-        if not was_opening:
-            self._reopen()
-
-    def _reopen(self, precision: str | None = None) -> None:
-        if self.session.model_path:
-            trouble = self.session.trouble
-            self._applier.keep_inputs()
-            self.open_model(
-                self.session.model_path,
-                precision=self.session.precision if precision is None else precision,
-                task=self.session.task,
-            )
-            self.session.trouble = trouble
 
     def _take_settings(self, settings: dict[str, SettingValue]) -> None:
         self.session.settings = settings

@@ -158,6 +158,10 @@ class Session:
         Empty before the first profiled run.
     memory_bytes : int
         Resident size of the engine.
+    device_memory_bytes, device_memory_total : int
+        Memory of the accelerator in use and in all; 0 where there is none.
+    device_load : float
+        Share of time the accelerator was busy, 0 to 1; -1 where there is none.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -199,6 +203,9 @@ class Session:
     trouble: Trouble | None = None
     log: tuple[LogEntry, ...] = ()
     memory_bytes: int = 0
+    device_memory_bytes: int = 0
+    device_memory_total: int = 0
+    device_load: float = -1.0
     recent: tuple[str, ...] = ()
     n_runs: int = 0
 

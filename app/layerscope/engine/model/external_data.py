@@ -197,7 +197,7 @@ class ExternalFiles:
             raise BadInputError(
                 f'The weight file "{shown(location)}" holds {size(n_bytes)}, but '
                 f'"{shown(tensor.name)}" should lie at bytes {offset:,} to '
-                f"{offset + length:,} of it: the download is incomplete, fetch it again."
+                f"{offset + length:,} of it; the download is incomplete, repeat it."
             )
         return ExternalPart(path, offset, length)
 

@@ -18,31 +18,42 @@ MAX_FILE_BYTES = (1 << 31) - 1
 # Each control-flow body takes three levels of protobuf's hundred.
 MAX_NESTING = 31
 
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x1f\x8b", "a gzip archive; unpack it and open the .onnx file inside"),
-    (0, b"BZh", "a bzip2 archive; unpack it and open the .onnx file inside"),
-    (0, b"\xfd7zXZ\x00", "an xz archive; unpack it and open the .onnx file inside"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and open the .onnx file inside"),
-    (0, b"Rar!", "a RAR archive; unpack it and open the .onnx file inside"),
-    (0, b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it and open the .onnx file inside"),
-    (257, b"ustar", "a tar archive; unpack it and open the .onnx file inside"),
-    (
-        4,
-        b"ORTM",
-        "in onnxruntime's own .ort format, which cannot be drawn; "
-        "open the .onnx file it was made from",
-    ),
-    (4, b"TFL3", "a TensorFlow Lite model; convert it with tf2onnx and open the result"),
-    (0, b"GGUF", "a GGUF model for llama.cpp; look for an ONNX export of it"),
-    (0, b"\x89HDF", "a Keras (HDF5) model; convert it with tf2onnx and open the result"),
-    (0, b"\x93NUMPY", "a NumPy array; it can be an input, not a model"),
-    (0, b"\x89PNG", "a PNG picture; it can be an input, not a model"),
-    (0, b"\xff\xd8\xff", "a JPEG picture; it can be an input, not a model"),
-    (0, b"GIF8", "a GIF picture; it can be an input, not a model"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"\x7fELF", "a program or library, which is never loaded"),
-    (0, b"MZ", "a program or library, which is never loaded"),
+_UNPACK = "archive; unpack it and open the .onnx file inside"
+_CONVERT = "model; convert it with tf2onnx and open the result"
+_INPUT = "; it can be an input, not a model"
+_PROGRAM = "a program or library, which is never loaded"
+_ORT = (
+    "in onnxruntime's own .ort format, which cannot be drawn; open the .onnx file it "
+    "was made from"
 )
+_TORCH = (
+    "a pickle, as torch.save writes it, and unpickling can run any code, so it is "
+    "never opened; export the model with torch.onnx.export"
+)
+
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x1f\x8b", f"a gzip {_UNPACK}"),
+    (0, b"BZh", f"a bzip2 {_UNPACK}"),
+    (0, b"\xfd7zXZ\x00", f"an xz {_UNPACK}"),
+    (0, b"7z\xbc\xaf\x27\x1c", f"a 7z {_UNPACK}"),
+    (0, b"Rar!", f"a RAR {_UNPACK}"),
+    (0, b"\x28\xb5\x2f\xfd", f"a zstd {_UNPACK}"),
+    (257, b"ustar", f"a tar {_UNPACK}"),
+    (4, b"ORTM", _ORT),
+    (4, b"TFL3", f"a TensorFlow Lite {_CONVERT}"),
+    (0, b"GGUF", "a GGUF model for llama.cpp; look for an ONNX export of it"),
+    (0, b"\x89HDF", f"a Keras (HDF5) {_CONVERT}"),
+    (0, b"\x93NUMPY", f"a NumPy array{_INPUT}"),
+    (0, b"\x89PNG", f"a PNG picture{_INPUT}"),
+    (0, b"\xff\xd8\xff", f"a JPEG picture{_INPUT}"),
+    (0, b"GIF8", f"a GIF picture{_INPUT}"),
+    (0, b"%PDF", "a PDF document; choose an .onnx file"),
+    (0, b"\x7fELF", _PROGRAM),
+    (0, b"MZ", _PROGRAM),
+)
+# IR version first, as every writer does; then the tag of another field of the model.
+_FIRST_TAG = b"\x08"
+_SECOND_TAGS = b"\x12\x1a\x22\x28\x32\x3a\x42"
 
 
 def refuse_foreign(path: Path, head: bytes) -> None:
@@ -93,12 +104,6 @@ def _kind(path: Path, head: bytes) -> str:
     return ""
 
 
-_TORCH = (
-    "a pickle, as torch.save writes it, and unpickling can run any code, so it is "
-    "never opened; export the model with torch.onnx.export"
-)
-
-
 def _zip_kind(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
@@ -108,10 +113,10 @@ def _zip_kind(path: Path) -> str:
     if any(name.endswith("data.pkl") for name in names):
         return _TORCH
     if any(name.endswith((".keras", "model.weights.h5")) for name in names):
-        return "a Keras model; convert it with tf2onnx and open the result"
+        return f"a Keras {_CONVERT}"
     if any(name.endswith(".npy") for name in names):
-        return "an archive of NumPy arrays; it can be an input, not a model"
-    return "a zip archive; unpack it and open the .onnx file inside"
+        return f"an archive of NumPy arrays{_INPUT}"
+    return f"a zip {_UNPACK}"
 
 
 def explain_unparsable(path: Path, data: bytes) -> BadInputError:
@@ -120,6 +125,7 @@ def explain_unparsable(path: Path, data: bytes) -> BadInputError:
     Parameters
     ----------
     path : Path
+        Of the file, for its name.
     data : bytes
         The whole file.
     """
@@ -127,7 +133,7 @@ def explain_unparsable(path: Path, data: bytes) -> BadInputError:
     try:
         depth = wire.nesting(data)
     except wire.WireError as error:
-        start = next_fields(data)
+        start = begins_like_a_model(data)
         if error.cut and start and not _looks_rewritten(data):
             return BadInputError(
                 f"{name} stops in the middle of the model after {size(len(data))}: "
@@ -159,9 +165,9 @@ def explain_unparsable(path: Path, data: bytes) -> BadInputError:
     )
 
 
-def next_fields(data: bytes) -> bool:
-    """Whether `data` begins as an ONNX model does: IR version, producer, graph."""
-    return data[:1] == b"\x08" and len(data) > 2 and data[2] in b"\x12\x1a\x22\x28\x32\x3a\x42"
+def begins_like_a_model(data: bytes) -> bool:
+    """Whether the first two fields of `data` are those of an ONNX model."""
+    return len(data) > 2 and data[:1] == _FIRST_TAG and data[2] in _SECOND_TAGS
 
 
 def _looks_rewritten(data: bytes) -> bool:

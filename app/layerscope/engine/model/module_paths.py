@@ -20,11 +20,12 @@ HEAVY = frozenset(
         "TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble",
         "LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor",
         "QGemm", "NhwcConv", "QLinearConvTranspose", "PackedAttention", "If", "Loop",
-        "Scan", "Gather", "GatherElements",
+        "Scan",
     }
 )  # fmt: skip
 _BEGINS_A_NORM = "ReduceMean"
 _SLASHED_SHARE = 0.25
+_TELLING_SHARE = 0.4
 
 
 @dataclass
@@ -41,6 +42,8 @@ class GraphSketch:
         Nodes that only prepare weights; nobody draws them.
     weights : list of list of str
         Names of a node's weights, those of the highest rank first.
+    heavy : list of bool
+        Nodes that do the work of a layer; an embedding counts.
     protos : list of NodeProto
     results : set of str
         Outputs of the graph.
@@ -53,6 +56,7 @@ class GraphSketch:
     producers: list[list[int]] = field(default_factory=list)
     hidden: list[bool] = field(default_factory=list)
     weights: list[list[str]] = field(default_factory=list)
+    heavy: list[bool] = field(default_factory=list)
     protos: Sequence[onnx.NodeProto] = ()
     results: frozenset[str] = frozenset()
 
@@ -88,7 +92,7 @@ def _mend_folded_norm(
     sketch: GraphSketch, at: int, paths: list[Path | None], kind: str
 ) -> None:
     """Give a convolution that took over a normalisation its own name back."""
-    if kind.startswith("BatchNorm") and sketch.ops[at] in HEAVY:
+    if kind.startswith("BatchNorm") and sketch.heavy[at]:
         own = module_names.from_weights(sketch.weights[at])
         path = paths[at]
         if own is not None and path is not None and own[:-1] == path[:-1]:
@@ -109,8 +113,12 @@ def _read_names(
         for at, name in zip(visible, firsts, strict=True):
             paths[at] = module_names.from_output(name)
         return
-    for at in visible:
-        paths[at] = module_names.from_weights(sketch.weights[at])
+    weighted = [at for at in visible if sketch.weights[at]]
+    found = {at: module_names.from_weights(sketch.weights[at]) for at in weighted}
+    n_found = sum(path is not None for path in found.values())
+    if n_found >= _TELLING_SHARE * len(weighted):
+        for at, path in found.items():
+            paths[at] = path
 
 
 def _fill_gaps(
@@ -126,7 +134,6 @@ def _fill_gaps(
     for at in visible:
         if paths[at] is not None:
             continue
-        before = [paths[p] for p in sketch.producers[at] if paths[p] is not None]
         latest = max(
             (p for p in sketch.producers[at] if paths[p] is not None), default=-1
         )
@@ -134,12 +141,11 @@ def _fill_gaps(
         if sketch.ops[at] == _BEGINS_A_NORM and following[at]:
             paths[at] = following[at]
         elif path is None:
-            paths[at] = (following[at] or ())[:1] if not before else ()
+            paths[at] = ()
         elif len(path) >= 2 and path in leaves:
             paths[at] = path[:-1]
         else:
             paths[at] = path
-    return
 
 
 def _next_named(

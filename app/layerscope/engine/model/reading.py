@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from layerscope.core.errors import BadInputError
 from layerscope.engine.model import file_kinds
@@ -25,6 +25,7 @@ from layerscope.engine.model.external_data import (
     cached_blob,
     is_external,
 )
+from layerscope.engine.model.graph_walk import walk
 from layerscope.engine.model.weight_arrays import (
     all_graphs,
     as_array,
@@ -93,6 +94,7 @@ def read_model(path: Path, *, to_draw: bool = False) -> OnnxModel:
     Parameters
     ----------
     path : Path
+        As the user named it.
     to_draw : bool
         Let a model through whose weight files are missing or may not be read:
         its graph can be drawn, and `OnnxModel.obstacle` says why it cannot run.
@@ -151,10 +153,11 @@ def initializer_array(
     Parameters
     ----------
     model : OnnxModel
+        As read.
     name : str
         Of an initializer, or of the output of a Constant node.
     graph : int
-        The graph to look in first, in the order of `all_graphs`.
+        Index of the graph to look in first, as `GraphInfo` numbers them.
 
     Raises
     ------
@@ -164,11 +167,11 @@ def initializer_array(
         Its stored bytes do not fit its stated sizes, or may not be read.
     """
     if graph:
-        for i, each in enumerate(all_graphs(model.proto)):
-            if i == graph:
-                for found, tensor in named_weights(each):
-                    if found == name:
-                        return as_array(tensor, model.files)
+        source = walk(model.proto)[0][graph]
+        body = source.graph or onnx.GraphProto(node=source.nodes)  # of a function
+        for found, tensor in named_weights(body):
+            if found == name:
+                return as_array(tensor, model.files)
     return as_array(model.weights[name], model.files)
 
 
@@ -259,8 +262,9 @@ def _parsed(path: Path, data: bytes) -> onnx.ModelProto:
 
 def _stored_bytes(tensor: onnx.TensorProto) -> int:
     """Return what `tensor` takes in memory, not trusting sizes without bytes."""
-    if tensor.HasField("raw_data"):
-        return len(tensor.raw_data)
     stated = stated_bytes(tensor)
-    # An element in a repeated field takes a byte at the very least.
-    return stated if is_external(tensor) else min(stated, 8 * tensor.ByteSize())
+    if is_external(tensor):
+        return stated
+    # An element in a repeated field takes a byte of the message at the very least.
+    most: int = tensor.ByteSize() * (1 if tensor.HasField("raw_data") else 8)
+    return min(stated, most)

@@ -45,6 +45,8 @@ def find_blocks(
     if n == 0:
         return []
     segments = _segments(n, heavy, edges)
+    if len(segments) == 1 and n > MANY:
+        segments = [(at, at + 1) for at in range(n)]
     found: list[Nested] = [
         start if stop - start == 1 else list(range(start, stop))
         for start, stop in segments

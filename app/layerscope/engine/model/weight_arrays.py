@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -18,7 +19,7 @@ from layerscope.engine.model.wording import dimensions, shown, size
 Array = npt.NDArray[np.generic]
 AnyGraph = onnx.GraphProto | onnx.FunctionProto
 
-_NUMPY = {
+_NUMPY: dict[int, Any] = {
     onnx.TensorProto.FLOAT: np.float32,
     onnx.TensorProto.DOUBLE: np.float64,
     onnx.TensorProto.FLOAT16: np.float16,
@@ -39,7 +40,12 @@ _NUMPY = {
     onnx.TensorProto.COMPLEX64: np.complex64,
     onnx.TensorProto.COMPLEX128: np.complex128,
 }
-_BITS = {
+_OPERANDS = (
+    onnx.TensorProto.STRING,
+    onnx.TensorProto.BOOL,
+    onnx.TensorProto.INT64,
+)
+_BITS: dict[int, int] = {
     onnx.TensorProto.UINT4: 4,
     onnx.TensorProto.INT4: 4,
     onnx.TensorProto.FLOAT4E2M1: 4,
@@ -75,13 +81,10 @@ def stated_bytes(tensor: onnx.TensorProto) -> int:
 def is_parameter(tensor: onnx.TensorProto) -> bool:
     """Whether the elements of `tensor` are learnt, so far as its type can tell.
 
-    Strings, truth values and short lists of 64-bit integers are operands of
-    Reshape, Slice and the like.
+    Strings, truth values and 64-bit integers are operands of Reshape, Gather and the
+    like.
     """
-    kind = tensor.data_type
-    if kind in (onnx.TensorProto.STRING, onnx.TensorProto.BOOL):
-        return False
-    return not (kind == onnx.TensorProto.INT64 and len(tensor.dims) <= 1)
+    return tensor.data_type not in _OPERANDS
 
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
@@ -117,7 +120,10 @@ def constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
 def named_weights(
     graph: AnyGraph,
 ) -> Iterator[tuple[str, onnx.TensorProto]]:
-    """Yield name and tensor of initializers and Constant nodes of one graph."""
+    """Yield name and tensor of initializers and Constant nodes of one graph.
+
+    Of a sparse tensor that is the list of its values.
+    """
     if isinstance(graph, onnx.GraphProto):
         for tensor in graph.initializer:
             yield tensor.name, tensor
@@ -170,6 +176,7 @@ def as_array(tensor: onnx.TensorProto, files: ExternalFiles) -> Array:
     Parameters
     ----------
     tensor : TensorProto
+        An initializer or the value of a Constant node.
     files : ExternalFiles
         Of the model it belongs to.
 

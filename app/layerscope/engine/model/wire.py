@@ -20,6 +20,8 @@ GRAPH_INITIALIZER = 5
 NODE_ATTRIBUTE = 5
 ATTRIBUTE_SUBGRAPHS = (6, 11)
 MAX_METADATA_BYTES = 1 << 20
+# Smaller nodes hold no weight that is worth opening them for.
+MIN_CONSTANT_BYTES = 1024
 
 
 class WireError(Exception):
@@ -57,6 +59,7 @@ def fields(data: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, 
     Parameters
     ----------
     data : bytes or mmap
+        The whole file.
     start, end : int
         Where the message lies.
 
@@ -181,10 +184,8 @@ def _note_graph(data: Buffer, start: int, end: int, seen: Glimpse) -> None:
     for number, _, first, last in fields(data, start, end):
         if number == GRAPH_INITIALIZER:
             _note_tensor(data, first, last, seen)
-        elif number == GRAPH_NODE:
-            # Only nodes large enough to hold a weight are worth opening.
-            if last - first > 1024:
-                _note_constant(data, first, last, seen)
+        elif number == GRAPH_NODE and last - first > MIN_CONSTANT_BYTES:
+            _note_constant(data, first, last, seen)
 
 
 def _note_constant(data: Buffer, start: int, end: int, seen: Glimpse) -> None:

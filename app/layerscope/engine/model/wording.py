@@ -34,7 +34,8 @@ def size(n_bytes: int) -> str:
 
 def dimensions(shape: Sequence[object]) -> str:
     """Return a shape in words: ``"1 × 3 × 224 × 224"``, ``"scalar"`` for none."""
-    return " × ".join("?" if d is None else shown(str(d), 24) for d in shape) or "scalar"
+    sizes = ("?" if d is None else shown(str(d), 24) for d in shape)
+    return " × ".join(sizes) or "scalar"
 
 
 def counted(n: int, noun: str) -> str:

@@ -1,1 +1,112 @@
-"""One panel a file."""
+"""One panel a file, and the list of them.
+
+A new panel is a new file and one line in `PANELS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from layerscope.ui.panels.base import Panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelSpec:
+    """What the window has to know to place a panel.
+
+    Attributes
+    ----------
+    name : str
+        Object name of the panel, and its name in saved layouts.
+    title : str
+        As listed in the View menu.
+    factory : str
+        ``"module:Class"``, imported when the panel is made; the class is called
+        with the controller.
+    area : str
+        ``"left"``, ``"top"``, ``"centre"``, ``"right"`` or ``"bottom"``.
+    weight : int
+        Share of the area it gets at first, relative to its neighbours.
+    """
+
+    name: str
+    title: str
+    factory: str
+    area: str
+    weight: int = 1
+
+    def make(self, controller: Any) -> Panel:
+        """Return a new panel."""
+        module, _, name = self.factory.partition(":")
+        panel: Panel = getattr(importlib.import_module(module), name)(controller)
+        return panel
+
+
+_HERE = "layerscope.ui.panels"
+
+PANELS: tuple[PanelSpec, ...] = (
+    PanelSpec(
+        name="library",
+        title="Library",
+        area="left",
+        factory=f"{_HERE}.library:LibraryPanel",
+    ),
+    PanelSpec(
+        name="input",
+        title="Input",
+        area="top",
+        weight=40,
+        factory=f"{_HERE}.input:InputPanel",
+    ),
+    PanelSpec(
+        name="output",
+        title="Output",
+        area="top",
+        weight=60,
+        factory=f"{_HERE}.output:OutputPanel",
+    ),
+    PanelSpec(
+        name="network",
+        title="Network",
+        area="centre",
+        weight=24,
+        factory=f"{_HERE}.network:NetworkPanel",
+    ),
+    PanelSpec(
+        name="activations",
+        title="Activations",
+        area="centre",
+        weight=40,
+        factory=f"{_HERE}.activations:ActivationsPanel",
+    ),
+    PanelSpec(
+        name="inspector",
+        title="Inspector",
+        area="right",
+        factory=f"{_HERE}.inspector:InspectorPanel",
+    ),
+    PanelSpec(
+        name="latency",
+        title="Latency",
+        area="bottom",
+        weight=50,
+        factory=f"{_HERE}.latency:LatencyPanel",
+    ),
+    PanelSpec(
+        name="stages",
+        title="Stages",
+        area="bottom",
+        weight=30,
+        factory=f"{_HERE}.stages:StagesPanel",
+    ),
+    PanelSpec(
+        name="log",
+        title="Log",
+        area="bottom",
+        weight=20,
+        factory=f"{_HERE}.log:LogPanel",
+    ),
+)

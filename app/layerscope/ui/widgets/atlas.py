@@ -17,9 +17,11 @@ def composed(
     Parameters
     ----------
     tiles : (n, h, w) or (n, h, w, 3) uint8 array
+        Levels of the colour map, or RGB.
     height, width : int
         Of a drawn tile, in device pixels.
     columns : int
+        Tiles side by side.
     gap : int
         Pixels below and to the right of each tile, left at 0.
 

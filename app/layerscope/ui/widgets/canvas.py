@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from layerscope.ui import theme
 from layerscope.ui.widgets.image_view import CORNER
-from layerscope.ui.widgets.pixels import fitted, to_image
+from layerscope.ui.widgets.pixels import fitted, from_image, to_image
 
 SIDE_PX = 224
 # While a stroke grows its picture is sent at most this often.
@@ -59,17 +59,21 @@ class DrawCanvas(QWidget):
 
     def pixels(self) -> npt.NDArray[np.uint8]:
         """Return the picture, (h, w, 3) uint8 RGB."""
-        image = self._image
-        stride = image.bytesPerLine()
-        rows = np.frombuffer(image.constBits(), dtype=np.uint8)
-        rows = rows.reshape(image.height(), stride)[:, : image.width() * 3]
-        return rows.reshape(image.height(), image.width(), 3).copy()
+        return from_image(self._image)
 
     def set_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
         """Draw on a copy of a picture, (h, w, 3) uint8 RGB, from now on."""
         self._remember()
         self._image = to_image(pixels).convertToFormat(QImage.Format.Format_RGB888)
         self.update()
+
+    def set_size(self, width: int, height: int) -> None:
+        """Start empty at another size; what is drawn stays if the size does."""
+        if (width, height) != (self._image.width(), self._image.height()):
+            self._undo.clear()
+            self._image = QImage(width, height, QImage.Format.Format_RGB888)
+            self._image.fill(self.ground)
+            self.update()
 
     def clear(self) -> None:
         """Wipe everything and tell."""

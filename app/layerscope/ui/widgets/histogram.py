@@ -46,7 +46,7 @@ class Histogram(QWidget):
         """Return how high each bar is, 0 to 1."""
         if not self._counts.size or self._counts.max() <= 0:
             return np.zeros(self._counts.size)
-        return np.sqrt(self._counts / self._counts.max())
+        return np.asarray(np.sqrt(self._counts / self._counts.max()))
 
     def describe(self, index: int) -> str:
         """Say what one bar counts."""
@@ -127,6 +127,13 @@ class VectorBars(QWidget):
     def values(self) -> npt.NDArray[np.float64]:
         """The elements, in the order they are drawn."""
         return self._values
+
+    @property
+    def place(self) -> tuple[int, float] | None:
+        """Index and value of the element under the pointer."""
+        if not 0 <= self._hover < self._values.size:
+            return None
+        return self._numbers[self._hover], float(self._values[self._hover])
 
     def set_values(self, values: npt.ArrayLike, numbers: tuple[int, ...] = ()) -> None:
         """Show other elements.

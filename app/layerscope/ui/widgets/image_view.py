@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from layerscope.ui import theme
+from layerscope.ui.widgets.paint_clock import painting
 from layerscope.ui.widgets.pixels import CRISP_FROM, fitted, to_image
 
 CORNER = 6.0
@@ -90,6 +91,7 @@ class ImageView(QWidget):
             In pixels of a picture of `height` by `width`, which may differ in
             size from the one shown.
         height, width : int
+            Of that picture.
         """
         width, height = max(width, 1), max(height, 1)
         box = QRectF(
@@ -140,7 +142,7 @@ class ImageView(QWidget):
         if self._image is None:
             return
         target = self.picture_rect()
-        with QPainter(self) as painter:
+        with painting(self), QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_picture(painter, target, self._image)
             self.paint_over(painter, target)

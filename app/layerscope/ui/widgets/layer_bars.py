@@ -50,7 +50,7 @@ class _BarDelegate(QStyledItemDelegate):
         value = index.data(SORT_ROLE)
         if not isinstance(value, float) or value != value:
             return
-        rect = QRectF(option.rect).adjusted(4, 0, -8, 0)  # type: ignore[attr-defined]
+        rect = QRectF(option.rect).adjusted(4, 0, -8, 0)
         rect = QRectF(rect.left(), rect.center().y() - 3, rect.width(), 6)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

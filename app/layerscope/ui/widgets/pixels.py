@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QRectF, QSizeF
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QRectF, QSizeF, Qt
+from PySide6.QtGui import QImage, QPainter
 
 from layerscope.ui import theme
 
@@ -53,3 +53,18 @@ def fitted(width: float, height: float, into: QRectF) -> QRectF:
     left = into.left() + (into.width() - size.width()) / 2
     top = into.top() + (into.height() - size.height()) / 2
     return QRectF(left, top, size.width(), size.height())
+
+
+def from_image(image: QImage) -> npt.NDArray[np.uint8]:
+    """Return the pixels of a picture, (h, w, 3) uint8 RGB; transparent is white."""
+    if image.hasAlphaChannel():
+        ground = QImage(image.size(), QImage.Format.Format_RGB32)
+        ground.fill(Qt.GlobalColor.white)
+        with QPainter(ground) as painter:
+            painter.drawImage(0, 0, image)
+        image = ground
+    image = image.convertToFormat(QImage.Format.Format_RGB888)
+    width, height = image.width(), image.height()
+    rows = np.frombuffer(image.constBits(), dtype=np.uint8)
+    rows = rows.reshape(height, image.bytesPerLine())[:, : width * 3]
+    return rows.reshape(height, width, 3).copy()

@@ -14,6 +14,7 @@ def number(value: float, digits: int = 4) -> str:
     Parameters
     ----------
     value : float
+        Any number, NaN and infinities too.
     digits : int
         Significant digits; whole thousands are never rounded away.
     """

@@ -327,6 +327,7 @@ class TileWall(QAbstractScrollArea):
 
     def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802
         """Notice that the pointer has left."""
+        print(event.type())
         if event.type() == QEvent.Type.Leave and self._hover is not None:
             self._hover = None
             self.viewport().update()
@@ -362,8 +363,8 @@ class TileWall(QAbstractScrollArea):
         """Walk units with arrows or i j k l, layers with u and o."""
         key = Qt.Key(event.key())
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        command = bool(event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier.value)
-        if command and not event.modifiers() & Qt.KeyboardModifier.KeypadModifier:
+        plain = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
+        if event.modifiers() & ~plain:
             super().keyPressEvent(event)
         elif key in _STEPS and len(self._channels):
             down, right = _STEPS[key]

@@ -1,0 +1,59 @@
+"""Stopping a run from another thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import onnxruntime as ort
+
+from layerscope.core.errors import JobCancelledError
+
+
+class CancelToken(Protocol):
+    """What a run needs to know of its job."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was asked to stop."""
+
+    def on_cancel(self, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `callback`, on another thread, if the job is cancelled inside."""
+
+
+class NeverCancelled:
+    """A token for runs that nobody can stop."""
+
+    cancelled = False
+
+    @contextmanager
+    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Do nothing with `callback`."""
+        yield
+
+
+@contextmanager
+def run_options(token: CancelToken) -> Iterator[Any]:
+    """Yield onnxruntime's `RunOptions`, which end the run when `token` fires.
+
+    Raises
+    ------
+    JobCancelledError
+        If the job was asked to stop before, or while, the run went on.
+    """
+    options = ort.RunOptions()
+
+    def stop() -> None:
+        options.terminate = True
+
+    if token.cancelled:
+        raise JobCancelledError("The run was stopped.")
+    with token.on_cancel(stop):
+        try:
+            yield options
+        except Exception as error:
+            # onnxruntime reports its own ending as a plain failure
+            if token.cancelled:
+                raise JobCancelledError("The run was stopped.") from error
+            raise

@@ -1,0 +1,151 @@
+"""The weights of the chosen node: a list, and one of them in pictures and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QButtonGroup, QLabel, QVBoxLayout, QWidget
+
+from layerscope.core.errors import LayerscopeError
+from layerscope.protocol.messages import DescribeWeight, Event, Failed, WeightDescribed
+from layerscope.protocol.values import WeightInfo
+from layerscope.ui.panels.base import title_button
+from layerscope.ui.panels.inspector_facts import statistics_lines
+from layerscope.ui.widgets.histogram import Histogram
+from layerscope.ui.widgets.legend import FlagBadges
+from layerscope.ui.widgets.property_list import PropertyList
+from layerscope.ui.widgets.readable import shape_of, size_of
+from layerscope.ui.widgets.tile_wall import TileWall
+
+_FILTERS_HEIGHT = 132
+_MOST_WEIGHTS = 8
+
+
+class WeightsView(QWidget):
+    """Buttons for the weights of a node; below them filters and statistics.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    save_asked = Signal(str)
+
+    def __init__(self, controller: Any) -> None:
+        super().__init__()
+        self._controller = controller
+        self._weights: tuple[WeightInfo, ...] = ()
+        self._chosen = ""
+        self._job = 0
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        heading = QLabel("Weights")
+        heading.setProperty("role", "heading")
+        column.addWidget(heading)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(0)
+        column.addLayout(self._list)
+        self._group = QButtonGroup(self)
+        self._group.idClicked.connect(self._on_clicked)
+        self.filters = TileWall()
+        self.filters.setAccessibleName("Filters of the weight")
+        self.filters.numbered = False
+        self.filters.setFixedHeight(_FILTERS_HEIGHT)
+        column.addWidget(self.filters)
+        self.badges = FlagBadges()
+        self.facts = PropertyList("Statistics of the weight")
+        self.histogram = Histogram()
+        self._save = title_button(
+            "Save weight…",
+            "Write the weight to a .npy file",
+            lambda: self.save_asked.emit(self._chosen),
+        )
+        for widget in (self.badges, self.facts, self.histogram, self._save):
+            column.addWidget(widget)
+        self._clear()
+
+    @property
+    def chosen(self) -> str:
+        """Name of the weight that is shown."""
+        return self._chosen
+
+    def set_weights(self, weights: tuple[WeightInfo, ...]) -> None:
+        """List the weights of another node and show the first one with filters."""
+        self.setVisible(bool(weights))
+        if weights == self._weights:
+            return
+        self._weights = weights
+        for button in self._group.buttons():
+            self._group.removeButton(button)
+            self._list.removeWidget(button)
+            button.deleteLater()
+        for index, weight in enumerate(weights[:_MOST_WEIGHTS]):
+            short = weight.name.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+            button = title_button(
+                f"{short}  {shape_of(weight.shape)} · {size_of(weight.nbytes)}",
+                f"{weight.name}, {weight.dtype}",
+                checkable=True,
+            )
+            self._group.addButton(button, index)
+            self._list.addWidget(button)
+        self._clear()
+        if weights:
+            best = max(range(len(weights[:_MOST_WEIGHTS])), key=self._interest)
+            self._group.button(best).setChecked(True)
+            self._on_clicked(best)
+
+    def _interest(self, index: int) -> tuple[bool, int]:
+        weight = self._weights[index]
+        return len(weight.shape) >= 2, weight.nbytes
+
+    def _clear(self) -> None:
+        self._chosen = ""
+        self._job = 0
+        for widget in (self.filters, self.badges, self.facts, self.histogram):
+            widget.hide()
+        self._save.hide()
+
+    def _on_clicked(self, index: int) -> None:
+        weight = self._weights[index]
+        if weight.name == self._chosen:
+            return
+        self._chosen = weight.name
+        self._job = self._controller.client.next_job()
+        self._controller.query(
+            DescribeWeight(
+                job=self._job,
+                model=self._controller.session.model,
+                name=weight.name,
+            ),
+            self._on_described,
+            self._on_failed,
+        )
+
+    def _on_described(self, event: Event) -> None:
+        if not isinstance(event, WeightDescribed) or event.job != self._job:
+            return
+        statistics = event.details.statistics
+        self.badges.set_flags(statistics.flags)
+        self.facts.set_properties(statistics_lines(statistics))
+        self.facts.show()
+        self.histogram.set_counts(
+            statistics.counts, statistics.minimum, statistics.maximum
+        )
+        self.histogram.setVisible(bool(statistics.counts))
+        self._save.show()
+        self.filters.setVisible(event.filters is not None)
+        if event.filters is not None:
+            try:
+                tiles = self._controller.get_array(event.filters)
+            except LayerscopeError as error:
+                self._controller.log(str(error), "warning")
+                self.filters.hide()
+                return
+            self.filters.set_tiles(np.ascontiguousarray(tiles, dtype=np.uint8))
+
+    def _on_failed(self, failure: Failed) -> None:
+        if failure.job == self._job:
+            self._controller.log(failure.message, "warning")

@@ -1,0 +1,212 @@
+"""What the engine costs over raw onnxruntime, seen from the window's side."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from comparing import Samples, interleave, ratio
+from networks import R18_INPUT, resnet18
+from raw_peer import Feeds, RawPeer
+from report import Report, Row
+
+from layerscope.client.engine_client import EngineClient
+from layerscope.protocol.inputs import TensorArray
+from layerscope.protocol.messages import (
+    FetchTensor,
+    GraphDescribed,
+    OpenModel,
+    Run,
+    RunAnswered,
+    TensorFetched,
+    Watch,
+)
+
+MODEL = 1
+# Threads that wait actively after a run go to sleep in this time, so that each
+# measurement starts with idle cores whoever ran before it.
+SETTLE_S = 0.02
+WATCHED_OPS = ("Relu", "MaxPool")
+N_WATCHED = 18
+RUNS_WATCHED_BEFORE = 30
+
+
+class EnginePeer:
+    """One model in an engine, run as the window runs it: by messages and store.
+
+    Parameters
+    ----------
+    path : Path
+        The model.
+    feeds : dict
+        Inputs by name; handed over anew for each run, as a window does.
+
+    Attributes
+    ----------
+    maps : tuple of str
+        Inner tensors that activations and poolings make.
+    answered : RunAnswered
+        Of the last run.
+    """
+
+    answered: RunAnswered
+
+    def __init__(self, path: Path, feeds: Feeds) -> None:
+        self.client = EngineClient()
+        self.client.start()
+        self._feeds = feeds
+        self.watch = Watch()
+        maps: list[str] = []
+        command = OpenModel(
+            job=self.client.next_job(),
+            model=MODEL,
+            path=str(path),
+            device="cpu",
+            task="tensors",
+        )
+        for event in self.client.call(command):
+            if isinstance(event, GraphDescribed):
+                maps += [
+                    node.outputs[0] for node in event.nodes if node.op in WATCHED_OPS
+                ]
+        self.maps = tuple(maps)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+
+    def run_ms(self) -> float:
+        """Hand the tensors over, run, wait for the last event; milliseconds."""
+        started = time.perf_counter()
+        command = Run(
+            job=self.client.next_job(),
+            model=MODEL,
+            inputs={
+                name: TensorArray(array=self.client.arrays_out.put(array))
+                for name, array in self._feeds.items()
+            },
+            watch=self.watch,
+        )
+        for event in self.client.call(command):
+            if isinstance(event, RunAnswered):
+                self.answered = event
+        self.client.frames.newest()
+        return (time.perf_counter() - started) * 1e3
+
+    def output(self) -> npt.NDArray[np.generic]:
+        """Return the first output of the last run; it has to fit one piece."""
+        command = FetchTensor(
+            job=self.client.next_job(),
+            model=MODEL,
+            tensor=self.answered.outputs[0].name,
+        )
+        for event in self.client.call(command):
+            if isinstance(event, TensorFetched):
+                array = self.client.arrays_in.get(event.array)
+                return array.reshape(event.shape)
+        raise RuntimeError("the engine did not hand over its output")
+
+
+def settled_runs(peer: EnginePeer | RawPeer) -> float:
+    """Run once on idle cores and return the time in milliseconds."""
+    time.sleep(SETTLE_S)
+    return peer.run_ms()
+
+
+def measure(report: Report, out: Path, pairs: int) -> None:
+    """Measure the rows of a network of ResNet-18's size at 224²."""
+    path = resnet18(out / "resnet18.onnx")
+    generator = np.random.default_rng(0)
+    picture = generator.standard_normal((1, 3, 224, 224), dtype=np.float32)
+    feeds: Feeds = {R18_INPUT: picture}
+    with (
+        RawPeer(path, feeds) as raw,
+        RawPeer(path, feeds) as raw_again,
+        RawPeer(path, feeds, spinning=False) as raw_asleep,
+        EnginePeer(path, feeds) as engine,
+    ):
+        report.environment["threads of each pool"] = raw.threads
+        engine.run_ms()
+        same = np.array_equal(engine.output(), raw.outputs[0])
+        report.environment["engine's output equals raw onnxruntime's"] = same
+        peers = {"raw": raw, "again": raw_again, "asleep": raw_asleep, "own": engine}
+        runs = {
+            name: (lambda peer=peer: settled_runs(peer)) for name, peer in peers.items()
+        }
+        times = interleave(runs, pairs)
+        report.add(Row.of_ratio("raw / raw (A/A)", ratio(times["again"], times["raw"])))
+        report.add(
+            Row.of_ratio("window + engine / raw", ratio(times["own"], times["raw"]), 1.03)
+        )
+        report.add(
+            Row.of_ratio(
+                "  the same, raw's idle threads asleep",
+                ratio(times["own"], times["asleep"]),
+            )
+        )
+        del runs["asleep"]
+        _look(engine, RUNS_WATCHED_BEFORE)
+        times = interleave(runs, pairs)
+        report.add(
+            Row.of_ratio("raw / raw (A/A), again", ratio(times["again"], times["raw"]))
+        )
+        report.add(
+            Row.of_ratio(
+                "nothing watched after watching / raw",
+                ratio(times["own"], times["raw"]),
+                1.01,
+            )
+        )
+        _live(report, engine, runs, pairs)
+
+
+def _look(engine: EnginePeer, n_runs: int) -> None:
+    """Watch for some runs, then nothing any more."""
+    engine.watch = Watch(tensors=engine.maps[:N_WATCHED])
+    for _ in range(n_runs):
+        engine.run_ms()
+    engine.watch = Watch()
+
+
+def _live(
+    report: Report, engine: EnginePeer, runs: dict[str, object], pairs: int
+) -> None:
+    engine.watch = Watch(tensors=engine.maps[:N_WATCHED])
+    walls: list[float] = []
+    untouched: list[bool] = []
+
+    def live_ms() -> float:
+        walls.append(settled_runs(engine))
+        untouched.append(bool(engine.answered.samples_ms))
+        return engine.answered.live_ms
+
+    times = interleave({"raw": runs["raw"], "own": live_ms}, pairs)  # type: ignore[dict-item]
+    watched = len(engine.watch.tensors)
+    report.add(
+        Row.of_ratio(
+            f"{watched} activations watched live / raw",
+            ratio(times["own"], times["raw"]),
+            1.06,
+        )
+    )
+    wall: Samples = np.asarray(walls[-pairs:])
+    alone = ~np.asarray(untouched[-pairs:])
+    if alone.any():
+        report.add(
+            Row.of_ratio(
+                "  the same to the pictures in the window",
+                ratio(wall[alone], times["raw"][alone]),
+            )
+        )
+    report.environment["untouched runs among the live ones"] = float(1 - alone.mean())

@@ -1,0 +1,130 @@
+"""The table on the screen and ``bench.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from comparing import Ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One thing measured.
+
+    Attributes
+    ----------
+    value, limit : float
+        What came out and the most it may be; the limit is None where there is none.
+    unit : str
+        ``"×"``, ``"ms"``, ``"s"``, ….
+    low, high : float or None
+        Confidence interval of 95 %, where it is a ratio.
+    n : int
+        Pairs, frames, ticks or repetitions.
+    note : str
+        What else belongs to the number.
+    """
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    note: str = ""
+
+    @classmethod
+    def of_ratio(
+        cls, name: str, measured: Ratio, limit: float | None = None, note: str = ""
+    ) -> Self:
+        """Return the row of a ratio of medians."""
+        medians = f"{measured.first_ms:.2f} / {measured.second_ms:.2f} ms"
+        return cls(
+            name=name,
+            value=measured.value,
+            unit="×",
+            limit=limit,
+            low=measured.low,
+            high=measured.high,
+            n=measured.n,
+            note=f"{medians}; {note}" if note else medians,
+        )
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the value is within the limit; None without one."""
+        return None if self.limit is None else self.value <= self.limit
+
+
+@dataclass(slots=True)
+class Report:
+    """All rows and what they were measured on; rows are shown as they come."""
+
+    path: Path
+    quick: bool
+    rows: list[Row] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.environment = {
+            "machine": platform.platform(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+            "pairs, random order": "bootstrap of rounds, 95 % interval",
+        }
+
+    def add(self, row: Row) -> None:
+        """Take a row in and show it."""
+        self.rows.append(row)
+        say(_line(row))
+        self.save()
+
+    def save(self) -> None:
+        """Write what there is so far."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "quick": self.quick,
+            "environment": self.environment,
+            "rows": [{**asdict(row), "held": row.held} for row in self.rows],
+        }
+        self.path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        """Show what it was measured on and write the file."""
+        say()
+        for name, value in self.environment.items():
+            say(f"{name}: {value}")
+        self.save()
+        say(f"written: {self.path}")
+
+
+def say(text: str = "") -> None:
+    """Write one line to standard output, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def heading() -> str:
+    """Return the head of the table."""
+    return (
+        f"{'':<44} {'measured':>10}  {'95 % interval':<17} {'at most':>8} "
+        f"{'':<4} {'n':>5}  note"
+    )
+
+
+def _line(row: Row) -> str:
+    number = f"{row.value:.3f} {row.unit}"
+    interval = "" if row.low is None else f"{row.low:.3f} … {row.high:.3f}"
+    limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
+    held = {None: "", True: "ok", False: "OVER"}[row.held]
+    return (
+        f"{row.name:<44} {number:>10}  {interval:<17} {limit:>8} {held:<4} "
+        f"{row.n:>5}  {row.note}"
+    )
