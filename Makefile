@@ -28,7 +28,7 @@ check: setup-test  ## the checks that run nothing: style, types, who imports who
 	$(BIN)/lint-imports
 
 bench: setup-test  ## measure what must hold; a table and out/bench.json
-	$(BIN)/python -m tests.bench
+	$(BIN)/python packaging/bench/main.py
 
 models: setup-test  ## train the bundled models, or go on where a training stopped
 	@set -e; for script in models/*/train.py; do \

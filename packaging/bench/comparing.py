@@ -45,6 +45,8 @@ def ratio(first: Samples, second: Samples, seed: int = 0) -> Ratio:
     first, second : (n,) float64 array
         Element i of both was measured in the same round; rounds are resampled as
         wholes, so that what slowed both down does not widen the interval.
+    seed : int
+        Of the resampling.
     """
     generator = np.random.default_rng(seed)
     n = len(first)
@@ -73,6 +75,10 @@ def interleave(
     ----------
     measures : mapping of str to callable
         Each does its work once and returns the time in milliseconds.
+    rounds : int
+        Measured rounds.
+    warm_up : int
+        Rounds before them that are thrown away.
 
     Returns
     -------

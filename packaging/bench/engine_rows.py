@@ -147,7 +147,9 @@ def measure(report: Report, out: Path, pairs: int) -> None:
         times = interleave(runs, pairs)
         report.add(Row.of_ratio("raw / raw (A/A)", ratio(times["again"], times["raw"])))
         report.add(
-            Row.of_ratio("window + engine / raw", ratio(times["own"], times["raw"]), 1.03)
+            Row.of_ratio(
+                "window + engine / raw", ratio(times["own"], times["raw"]), 1.03
+            )
         )
         report.add(
             Row.of_ratio(

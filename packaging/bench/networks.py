@@ -160,7 +160,9 @@ class _GptWriter:
         self._add("Add", [f"{name}/mid", f"{name}/out"], f"{name}/h")
         return f"{name}/h"
 
-    def _add(self, op: str, inputs: list[str], *outputs: str, **attributes: Any) -> None:
+    def _add(
+        self, op: str, inputs: list[str], *outputs: str, **attributes: Any
+    ) -> None:
         name = f"{outputs[0]}/{op}"
         self._nodes.append(
             helper.make_node(op, inputs, list(outputs), name=name, **attributes)
@@ -186,7 +188,7 @@ class _GptWriter:
         self._place(name, values * np.float32(0.02))
 
     def _place(self, name: str, value: np.ndarray[Any, Any]) -> None:
-        """Put a weight into the data file, at a page's start so that it can be mapped."""
+        """Put a weight at the start of a page, so that it can be mapped."""
         self._offset = -(-self._offset // 4096) * 4096
         self._file.seek(self._offset)
         value.tofile(self._file)

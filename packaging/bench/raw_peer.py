@@ -68,9 +68,7 @@ class RawPeer:
         return float(self._connection.recv())
 
 
-def _serve(
-    connection: Connection, path: str, feeds: Feeds, spinning: bool
-) -> None:
+def _serve(connection: Connection, path: str, feeds: Feeds, spinning: bool) -> None:
     import onnxruntime
 
     from layerscope.engine.runtime.sessions import n_threads

@@ -13,10 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.conftest import CORPUS
-
-from layerscope import cli
-from layerscope.cli import opening
-from layerscope.client.engine_client import EngineClient
+from tests.kept_engine import caller, kept_engine
 
 pytestmark = [pytest.mark.corpus, pytest.mark.slow]
 DEADLINE_S = 10  # against hanging; says nothing about speed
@@ -36,36 +33,15 @@ def having(folder, *results):
     ]
 
 
-class KeptEngine(EngineClient):
-    """An engine that outlives the command that uses it."""
-
-    def start(self):
-        self.poll()  # may tell that the last command ended it
-        super().start()
-
-    def close(self):
-        pass
-
-
 @pytest.fixture(scope="module")
-def kept_engine():
-    engine = KeptEngine()
-    engine.start()
-    yield engine
-    EngineClient.close(engine)
+def engine():
+    with kept_engine() as engine:
+        yield engine
 
 
 @pytest.fixture
-def layerscope(kept_engine, monkeypatch, capfd):
-    """Call the command line and return status, standard output and error."""
-    monkeypatch.setattr(opening, "EngineClient", lambda: kept_engine)
-
-    def call(*arguments):
-        status = cli.main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return status, out, err
-
-    return call
+def layerscope(engine, monkeypatch, capfd):
+    return caller(engine, monkeypatch, capfd)
 
 
 @pytest.fixture(scope="module")

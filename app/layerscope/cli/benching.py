@@ -9,14 +9,13 @@ from layerscope.cli.opening import (
     open_model,
     running_engine,
 )
-from layerscope.cli.sources import random_inputs
 from layerscope.core.errors import EngineLostError
 from layerscope.library.bundled import find_model
 from layerscope.protocol.messages import Bench, Benched, Run
 
 
 def bench(request: BenchRequest) -> None:
-    """Time a model on random inputs and print the medians.
+    """Time a model on the inputs it takes by default and print the medians.
 
     Raises
     ------
@@ -27,12 +26,7 @@ def bench(request: BenchRequest) -> None:
     benched = None
     with running_engine() as client:
         opened = open_model(client, path, request.device)
-        assert opened.task is not None
-        run = Run(
-            job=client.next_job(),
-            model=MODEL_NUMBER,
-            inputs=random_inputs(opened.task.slots, 0),
-        )
+        run = Run(job=client.next_job(), model=MODEL_NUMBER)
         for _ in client.call(run):
             pass
         command = Bench(job=client.next_job(), model=MODEL_NUMBER, pairs=request.pairs)

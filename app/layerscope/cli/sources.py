@@ -23,8 +23,9 @@ Inputs = dict[str, InputSource]
 def inputs_for(request: RunRequest, slots: Sequence[InputSlot]) -> Inputs:
     """Return the source of every slot, as the command line asks.
 
-    With no flag, a model of pictures gets a sample picture and any other model
-    random values of seed 0.
+    With no flag, a model of pictures gets a sample picture. An input without an
+    entry takes what the task holds for usual: zeros for a state, ones for a mask,
+    else random values of seed 0.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def inputs_for(request: RunRequest, slots: Sequence[InputSlot]) -> Inputs:
     samples = sample_pictures()
     if samples and any(slot.kind == "picture" for slot in slots):
         return picture_inputs(samples[0], slots)
-    return random_inputs(slots, 0)
+    return {}
 
 
 def random_inputs(slots: Sequence[InputSlot], seed: int) -> Inputs:
@@ -94,8 +95,7 @@ def picture_inputs(path: Path, slots: Sequence[InputSlot]) -> Inputs:
             f"A picture was given, but the model takes {names} and none of that is "
             "a picture; give arrays with --inputs F.npz."
         )
-    rest = random_inputs([other for other in slots if other is not slot], 0)
-    return {slot.name: PictureFile(path=str(path.absolute())), **rest}
+    return {slot.name: PictureFile(path=str(path.absolute()))}
 
 
 def _like_a_picture(slot: InputSlot) -> bool:

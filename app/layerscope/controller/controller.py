@@ -6,18 +6,17 @@ engine sent, applies it to the session, and sends the next run.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 
 from layerscope.client.engine_client import EngineClient, EngineLost
 from layerscope.controller.applying import Applier
 from layerscope.controller.fetching import TensorFetch
+from layerscope.controller.machine import MachineMeter
 from layerscope.controller.opening import PathOpener
 from layerscope.controller.recovery import Recovery
 from layerscope.controller.running import RunScheduler
@@ -50,7 +49,6 @@ from layerscope.state.session import (
     Trouble,
 )
 
-MEMORY_INTERVAL_S = 1.0
 LOG_LINES = 500
 
 Done = Callable[[Event], None]
@@ -89,7 +87,7 @@ class Controller:
         self._recovery = Recovery(self, self._applier, self._scheduler)
         self._queries: dict[int, tuple[Done, OnFailure | None]] = {}
         self._models = 0
-        self._memory_read = 0.0
+        self._meter = MachineMeter(self)
 
     # --- life -----------------------------------------------------------------
 
@@ -114,10 +112,7 @@ class Controller:
             self.pictures.show(frame)
             self._applier.note_layers(frame)
         self._scheduler.tick()
-        now = time.monotonic()
-        if now - self._memory_read > MEMORY_INTERVAL_S:
-            self._memory_read = now
-            self._read_memory()
+        self._meter.tick()
 
     # --- models ---------------------------------------------------------------
 
@@ -403,11 +398,3 @@ class Controller:
         if self.session.preflight is not None:
             self.preferences.remember_settings(self.session.preflight.sha256, settings)
         self._scheduler.changed()
-
-    def _read_memory(self) -> None:
-        if self.client.running:
-            try:
-                process = psutil.Process(self.client.pid)
-                self.session.memory_bytes = int(process.memory_info().rss)
-            except psutil.Error:
-                return

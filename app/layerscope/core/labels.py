@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+
 def label_folder() -> Path:
     """Return the folder of the lists: inside the wheel, or in the checkout."""
     package = Path(__file__).resolve().parents[1]
@@ -35,6 +36,7 @@ def class_names(n_classes: int, known: tuple[str, ...] = ()) -> tuple[str, ...]:
     Parameters
     ----------
     n_classes : int
+        How many names are needed.
     known : tuple of str
         What the model's folder says; used where the count fits. A list that is
         one short lacks the background, which then comes first.

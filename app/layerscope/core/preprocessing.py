@@ -278,9 +278,7 @@ def has_light_rim(pixels: npt.NDArray[np.uint8]) -> bool:
     return float(np.median(rim)) > _MID_GREY
 
 
-def paste(
-    inner: npt.NDArray[np.uint8], placement: Placement
-) -> npt.NDArray[np.uint8]:
+def paste(inner: npt.NDArray[np.uint8], placement: Placement) -> npt.NDArray[np.uint8]:
     """Lay resized pixels into an input-sized picture, grey around them."""
     if inner.shape[:2] == (placement.height, placement.width):
         return inner
@@ -310,14 +308,13 @@ def numbers_text(numbers: tuple[float, ...]) -> str:
     return " ".join(f"{number:.6g}" for number in numbers)
 
 
-def with_settings(
-    guess: Preprocessing, values: Mapping[str, object]
-) -> Preprocessing:
+def with_settings(guess: Preprocessing, values: Mapping[str, object]) -> Preprocessing:
     """Return `guess` with what the user changed.
 
     Parameters
     ----------
     guess : Preprocessing
+        What the settings start from.
     values : mapping
         Any of ``layout``, ``colours``, ``range``, ``mean``, ``std``, ``resize``,
         ``crop_share``, ``interpolation``, ``polarity`` and ``size``; values that

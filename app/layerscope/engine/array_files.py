@@ -27,6 +27,7 @@ def read_array(path: Path, key: str = "") -> npt.NDArray[Any]:
     Parameters
     ----------
     path : Path
+        The file.
     key : str
         Name in the archive; where it has no such name but a single array, that
         one is taken.

@@ -110,6 +110,7 @@ def decode(path: Path, limit: int = PIXEL_LIMIT) -> Decoded:
     Parameters
     ----------
     path : Path
+        The file.
     limit : int
         Pixels at most.
 
@@ -157,9 +158,7 @@ def thumbnail(path: Path, size: int, limit: int = PIXEL_LIMIT) -> Thumbnail:
         raise BadInputError(_why(path, error, limit)) from error
     if (upright.pixels.shape[0] > upright.pixels.shape[1]) != (height > width):
         width, height = height, width
-    return Thumbnail(
-        thumbnail=shrink(upright.pixels, size), width=width, height=height
-    )
+    return Thumbnail(thumbnail=shrink(upright.pixels, size), width=width, height=height)
 
 
 def shrink(pixels: Pixels, size: int) -> Pixels:
@@ -315,9 +314,7 @@ def _why(path: Path, error: Exception, limit: int) -> str:
     with path.open("rb") as file:
         start = file.read(256).lstrip().lower()
     if start.startswith((b"<!doctype", b"<html")):
-        return (
-            f"{name} is a web page, not a picture; download the picture itself."
-        )
+        return f"{name} is a web page, not a picture; download the picture itself."
     return (
         f"{name} is no picture that can be read, or its start is damaged; "
         f"{FORMATS_TEXT} can be read."

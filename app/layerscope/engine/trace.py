@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,11 @@ class Trace:
     tensors: dict[str, npt.NDArray[Any]]
     roles: dict[str, Roles] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, npt.NDArray[Any]], step: int = 0) -> Trace:
+        """Return a trace of whole tensors whose axes are to be guessed."""
+        return cls(step=step, tensors=dict(tensors))
 
     def shape_of(self, tensor: str) -> tuple[int, ...]:
         """Return the shape of the whole tensor."""

@@ -147,9 +147,8 @@ class NodeInfo(Value, frozen=True, kw_only=True):
     graph : int
     bodies : tuple of int
         Graphs that can be entered from it.
-    n_parameters : int
-        Elements of its weights.
-    parameter_bytes : int
+    n_parameters, parameter_bytes : int
+        Of its weights.
     error : str
         Why onnxruntime cannot run it, or an empty string.
     label : str
@@ -245,8 +244,6 @@ class LayerTime(Value, frozen=True, kw_only=True):
         The nodes of the file that were fused into it; the first one names it.
     op : str
         Operator as it ran, ``FusedConv`` say.
-    provider : str
-        ``"CPUExecutionProvider"``, ….
     ms : float
         Median over the profiled runs.
     output_bytes, parameter_bytes : int
@@ -323,10 +320,8 @@ class DeviceInfo(Value, frozen=True, kw_only=True):
         ``"cpu"``, ``"cuda:0"``, …: what `OpenModel.device` takes.
     name : str
         For people.
-    provider : str
-        onnxruntime's execution provider.
     usable : bool
-        Whether a one-node run worked.
+        Whether a one-node run worked on its execution provider.
     reason : str
         Why it is not usable, one sentence.
     """
@@ -370,8 +365,6 @@ class SettingSpec(Value, frozen=True, kw_only=True):
     ----------
     name : str
         Key in `Run.settings`.
-    label : str
-        As shown.
     kind : str
         ``"choice"``, ``"float"``, ``"int"``, ``"bool"``, ``"triple"`` (three
         floats as text, ``"0.485 0.456 0.406"``) or ``"size"`` (``"224 224"``,

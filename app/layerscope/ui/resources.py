@@ -27,7 +27,7 @@ def load_fonts() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=512)
-def icon(name: str, colour: str, size: int = 16) -> QIcon:
+def icon(name: str, colour: str, size: int = 16, filled: bool = False) -> QIcon:
     """Return a bundled icon drawn in one colour.
 
     Parameters
@@ -38,6 +38,8 @@ def icon(name: str, colour: str, size: int = 16) -> QIcon:
         ``"#rrggbb"``, mostly a token of the palette.
     size : int
         Side in device-independent pixels.
+    filled : bool
+        Fill the outline too.
 
     Raises
     ------
@@ -46,12 +48,25 @@ def icon(name: str, colour: str, size: int = 16) -> QIcon:
     """
     drawn = QIcon()
     for scale in _SCALES:
-        drawn.addPixmap(pixmap(name, colour, size, scale))
+        drawn.addPixmap(pixmap(name, colour, size, scale, filled))
     return drawn
 
 
-def pixmap(name: str, colour: str, size: int = 16, scale: float = 1.0) -> QPixmap:
+def pixmap(
+    name: str,
+    colour: str,
+    size: int = 16,
+    scale: float = 1.0,
+    filled: bool = False,
+) -> QPixmap:
     """Return a bundled icon as a pixmap for one device pixel ratio.
+
+    Parameters
+    ----------
+    name, colour, size, filled
+        As in `icon`.
+    scale : float
+        Device pixels to one device-independent pixel.
 
     Raises
     ------
@@ -66,9 +81,10 @@ def pixmap(name: str, colour: str, size: int = 16, scale: float = 1.0) -> QPixma
             f"The icon “{name}” was asked for and is not among the bundled ones; "
             "copy its file to resources/icons."
         ) from error
-    renderer = QSvgRenderer(
-        QByteArray(text.replace("currentColor", QColor(colour).name()).encode())
-    )
+    if filled:
+        text = text.replace('fill="none"', 'fill="currentColor"', 1)
+    text = text.replace("currentColor", QColor(colour).name())
+    renderer = QSvgRenderer(QByteArray(text.encode()))
     side = round(size * scale)
     image = QPixmap(QSize(side, side))
     image.fill(Qt.GlobalColor.transparent)

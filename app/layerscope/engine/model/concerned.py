@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from layerscope.engine.model.ort_words import Words
 from layerscope.engine.model.structure import ModelStructure
 from layerscope.engine.model.wording import shown
+from layerscope.protocol.values import NodeInfo
 
 _TENSOR = re.compile(
-    r"(?:Initializer|Node input|Tensor) '(?P<a>.*?)'|for initializer: (?P<b>.*?)\. Error"
+    r"(?:Initializer|Node input|Tensor) '(?P<a>.*?)'"
+    r"|for initializer: (?P<b>.*?)\. Error"
     r"|Duplicate definition(?:-site for| of name) \((?P<c>.*?)\)"
     r"|same node name \((?P<d>.*?)\)"
 )
@@ -19,16 +21,43 @@ _REWRITTEN = re.compile(r"(_nchwc|_token_\d+|_fused|_quant|/\w+Fusion/?|_Cast_\d
 
 
 @dataclass(frozen=True)
-class _Concerned:
-    """The node an error is about."""
+class Concerned:
+    """The node an error is about.
 
-    index: int
+    Attributes
+    ----------
+    name : str
+        As `NodeInfo.name` spells it; empty where the model has no such node, which
+        happens when onnxruntime made it.
+    text : str
+        Name and operator in words.
+    """
+
     name: str
     text: str
 
 
-def _concerned(words: Words, structure: ModelStructure) -> _Concerned | None:
-    """Return the node that an error text is about, if the model has it."""
+def find(words: Words, text: str, structure: ModelStructure) -> Concerned | None:
+    """Return the node that an error text is about.
+
+    Parameters
+    ----------
+    words : Words
+        The text, taken apart.
+    text : str
+        The text itself, which may name a tensor.
+    structure : ModelStructure
+        Of the model.
+
+    Returns
+    -------
+    Concerned or None
+        None where the text tells no node.
+    """
+    return _by_words(words, structure) or _by_tensor(text, structure)
+
+
+def _by_words(words: Words, structure: ModelStructure) -> Concerned | None:
     index = -1
     for output in words.outputs:
         index = structure.producer.get(output, -1)
@@ -37,14 +66,13 @@ def _concerned(words: Words, structure: ModelStructure) -> _Concerned | None:
     if index < 0 and words.node:
         index = _by_name(words.node, structure)
     if index >= 0:
-        node = structure.nodes[index]
-        return _Concerned(index, node.name, _node_text(node.name, node.op))
+        return _of(structure.nodes[index])
     if words.node:
-        return _Concerned(-1, "", _node_text(words.node, words.op))
-    return _first_of(words.op, structure, only=True) if words.op else None
+        return Concerned("", node_text(words.node, words.op))
+    return by_operator(words.op, structure, only=True) if words.op else None
 
 
-def _by_tensor(text: str, structure: ModelStructure) -> _Concerned | None:
+def _by_tensor(text: str, structure: ModelStructure) -> Concerned | None:
     """Return the node that makes or takes the tensor an error text names."""
     match = _TENSOR.search(text[:20_000])
     if match is None:
@@ -57,8 +85,7 @@ def _by_tensor(text: str, structure: ModelStructure) -> _Concerned | None:
         index = _by_name(name, structure)
     if index < 0:
         return None
-    node = structure.nodes[index]
-    return _Concerned(index, node.name, _node_text(node.name, node.op))
+    return _of(structure.nodes[index])
 
 
 def _by_name(name: str, structure: ModelStructure) -> int:
@@ -71,16 +98,30 @@ def _by_name(name: str, structure: ModelStructure) -> int:
     return -1
 
 
-def _first_of(
+def by_operator(
     op: str, structure: ModelStructure, *, only: bool = False
-) -> _Concerned | None:
+) -> Concerned | None:
+    """Return the first node of an operator.
+
+    Parameters
+    ----------
+    op : str
+        The operator's name.
+    structure : ModelStructure
+        Of the model.
+    only : bool
+        Return None where there are several.
+    """
     found = [node for node in structure.nodes if node.op == op]
     if not found or (only and len(found) > 1):
         return None
-    return _Concerned(found[0].index, found[0].name, _node_text(found[0].name, op))
+    return _of(found[0])
 
 
-def _node_text(name: str, op: str) -> str:
+def _of(node: NodeInfo) -> Concerned:
+    return Concerned(node.name, node_text(node.name, node.op))
+
+
+def node_text(name: str, op: str) -> str:
+    """Return ``"node conv1 (Conv)"``."""
     return f"node {shown(name)} ({shown(op)})" if op else f"node {shown(name)}"
-
-

@@ -11,23 +11,24 @@ from collections.abc import Callable
 from layerscope.engine.model import operators
 from layerscope.engine.model.wording import shown, size
 
+MAX_SCANNED = 20_000
 Sentence = Callable[[re.Match[str]], str]
 
-_OUT_OF_MEMORY = re.compile(
+OUT_OF_MEMORY = re.compile(
     r"Failed to allocate memory|bad_?alloc|BFCArena|out of memory|Available memory of"
     r"|CUBLAS_STATUS_ALLOC_FAILED|cudaMalloc|cudaErrorMemoryAllocation"
     r"|CUDNN_STATUS_ALLOC_FAILED|Cannot allocate memory",
     re.IGNORECASE,
 )
-_REQUESTED = re.compile(r"requested buffer of size (\d+)")
-_TOO_LARGE = re.compile(r"SafeInt|Integer overflow")
-_DEVICE = re.compile(
+REQUESTED = re.compile(r"requested buffer of size (\d+)")
+TOO_LARGE = re.compile(r"SafeInt|Integer overflow")
+DEVICE = re.compile(
     r"CUDA failure|CUDNN failure|CUBLAS failure|CUDA error|cudaError|cuDNN error"
     r"|CUBLAS_STATUS|CUDNN_STATUS|CUFFT_STATUS|device-side assert"
     r"|Failed to load library.*provider|TensorRT EP|DML.*device removed",
     re.IGNORECASE | re.DOTALL,
 )
-_TERMINATED = re.compile(r"Exiting due to terminate flag|Cancelled|was cancelled")
+TERMINATED = re.compile(r"Exiting due to terminate flag|Cancelled|was cancelled")
 _OPSET = (
     "it uses opset {0} of {1}, and onnxruntime {2} reads up to {3}; export the model "
     "with opset {3} or lower"
@@ -220,6 +221,22 @@ _MODEL_RULES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
 )
 
 
+def input_sentence(text: str) -> str:
+    """Return what to say of inputs that do not fit, empty where it is not that."""
+    return _first(_INPUT_RULES, text[:MAX_SCANNED])
+
+
+def model_reason(text: str) -> str:
+    """Return the reason in words for what a model does wrong, empty if not known."""
+    return _first(_MODEL_RULES, " ".join(text[:MAX_SCANNED].split()))
+
+
+def _first(rules: tuple[tuple[re.Pattern[str], Sentence], ...], text: str) -> str:
+    for pattern, sentence in rules:
+        match = pattern.search(text)
+        if match:
+            return sentence(match)
+    return ""
 
 
 def _bare_type(text: str) -> str:
@@ -229,5 +246,3 @@ def _bare_type(text: str) -> str:
 
 def _shape(text: str) -> str:
     return text.strip("{}").replace(",", " × ") or "scalar"
-
-

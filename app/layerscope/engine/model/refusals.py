@@ -14,9 +14,10 @@ from layerscope.core.errors import (
     OutOfMemoryError,
 )
 from layerscope.engine.model import operators, refusal_rules
-from layerscope.engine.model.concerned import Concerned, by_operator, find, node_text
+from layerscope.engine.model.concerned import by_operator, find, node_text
 from layerscope.engine.model.ort_words import Words, take_apart, tidy
 from layerscope.engine.model.reading import OnnxModel
+from layerscope.engine.model.refusal_rules import model_reason
 from layerscope.engine.model.structure import ModelStructure
 from layerscope.engine.model.wording import shown, size
 
@@ -47,42 +48,46 @@ def explain(
     if isinstance(error, LayerscopeError):
         return error
     text = str(error)
-    if _TERMINATED.search(text):
+    if refusal_rules.TERMINATED.search(text):
         return JobCancelledError("The run was stopped.")
     words = take_apart(text)
-    concerned = _concerned(words, structure) or _by_tensor(text, structure)
+    concerned = find(words, text, structure)
     place = f" at {concerned.text}" if concerned else ""
-    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(text):
+    if isinstance(error, MemoryError) or refusal_rules.OUT_OF_MEMORY.search(text):
         return OutOfMemoryError(_memory_sentence(text, place))
-    if _TOO_LARGE.search(text):
+    if refusal_rules.TOO_LARGE.search(text):
         return OutOfMemoryError(
             f"A tensor{place} would have more elements than any machine can hold; "
             "check the sizes of the inputs."
         )
-    if _DEVICE.search(text):
+    if refusal_rules.DEVICE.search(text):
         return DeviceError(
             f"The device failed{place}: {words.reason or 'it gave no reason'}; try "
             "the model on the CPU."
         )
-    for pattern, sentence in _INPUT_RULES:
-        match = pattern.search(text)
-        if match:
-            return BadInputError(_ended(sentence(match)))
+    unfit = refusal_rules.input_sentence(text)
+    if unfit:
+        return BadInputError(_ended(unfit))
     if isinstance(error, OSError):
         return BadInputError(_file_sentence(error, model))
+    if not _is_theirs(error):
+        return LayerscopeError(
+            f"This program made a mistake ({type(error).__name__}: {tidy(text)}); the "
+            "log has the details."
+        )
     if "NO_SUCHFILE" in text:
         return BadInputError(
             f"{shown(model.path.name)} is gone: it was moved or deleted after it was "
             "read; open it again."
         )
     if words.running:
-        reason = _known_reason(text) or words.reason
+        reason = model_reason(text) or words.reason
         where = concerned.text if concerned else f"a {shown(words.op)} node"
         sentence = f"The run failed at {where}: {reason}"
     else:
         custom = _CUSTOM.search(text)
         if custom:
-            concerned = concerned or _first_of(custom[2], structure)
+            concerned = concerned or by_operator(custom[2], structure)
         place = f" at {concerned.text}" if concerned else ""
         reason = _load_reason(text, words, custom)
         sentence = f"onnxruntime refuses the model{place}: {reason}"
@@ -115,8 +120,8 @@ def refuse_early(model: OnnxModel, structure: ModelStructure) -> None:
     for node in structure.nodes:
         if node.op == "EPContext":
             raise ModelRefusedError(
-                f"{_node_text(node.name, node.op)} names an engine compiled for other "
-                "hardware, which is never loaded; open the model it was compiled from.",
+                f"The {node_text(node.name, node.op)} names an engine compiled for "
+                "other hardware, which is never loaded; open the model it was made of.",
                 node.name,
             )
     if not model.proto.graph.output:
@@ -128,21 +133,20 @@ def refuse_early(model: OnnxModel, structure: ModelStructure) -> None:
 
 def words_of(text: str) -> str:
     """Return one of onnxruntime's texts about a whole model as a sentence."""
-    reason = _known_reason(text) or take_apart(text).reason
+    reason = model_reason(text) or take_apart(text).reason
     return _ended(f"onnxruntime refuses the model: {reason}")
 
 
-def _known_reason(text: str) -> str:
-    flat = " ".join(text[:20_000].split())
-    for pattern, sentence in _MODEL_RULES:
-        match = pattern.search(flat)
-        if match:
-            return sentence(match)
-    return ""
+def _is_theirs(error: Exception) -> bool:
+    """Whether onnxruntime, onnx or protobuf raised it, and not a slip of our own."""
+    module = type(error).__module__.partition(".")[0]
+    # pybind11 turns std::exception and std::invalid_argument into these.
+    plain = type(error) in (RuntimeError, ValueError)
+    return plain or module in ("onnxruntime", "onnx", "google")
 
 
 def _load_reason(text: str, words: Words, custom: re.Match[str] | None) -> str:
-    reason = _known_reason(text)
+    reason = model_reason(text)
     if reason:
         return reason
     if words.op and "No Op registered" in words.reason:
@@ -168,7 +172,7 @@ def _no_operator(words: Words) -> str:
 
 
 def _memory_sentence(text: str, place: str) -> str:
-    asked = _REQUESTED.search(text)
+    asked = refusal_rules.REQUESTED.search(text)
     amount = f"{size(int(asked[1]))} for one tensor" if asked else "more memory"
     return (
         f"The run needs {amount}{place}, and that much is not free; choose smaller "

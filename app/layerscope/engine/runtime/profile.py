@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -146,7 +146,6 @@ def time_layers(
     runs: int,
     cancel: CancelToken,
     fusion: FusionMap | None,
-    node_indices: Callable[[int], int],
     reuse: bool = True,
 ) -> tuple[LayerTime, ...]:
     """Time every group of nodes that runs as one.
@@ -157,8 +156,6 @@ def time_layers(
         Its nodes are renamed.
     fusion : FusionMap, optional
         None where it is not known; then names alone tell.
-    node_indices : callable
-        From the position in the main graph to the index in the whole model.
 
     Returns
     -------
@@ -199,7 +196,7 @@ def time_layers(
         flops = sum(n_operations(original[i], shapes) for i in members)
         layers.append(
             LayerTime(
-                nodes=tuple(node_indices(i) for i in members),
+                nodes=members,
                 op=node.op,
                 provider=node.provider,
                 ms=median(samples[members]) / 1e3,

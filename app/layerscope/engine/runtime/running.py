@@ -12,33 +12,26 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
-from layerscope.core.errors import BadInputError, LayerscopeError, OutOfMemoryError
+from layerscope.core.errors import BadInputError, LayerscopeError
 from layerscope.engine.model import refusals
-from layerscope.engine.model.extract import cut_at, without_weights
 from layerscope.engine.model.reading import OnnxModel
 from layerscope.engine.model.structure import ModelStructure
-from layerscope.engine.model.taps import Window, add_taps, choose_taps, likely_survivors
+from layerscope.engine.model.taps import Window
 from layerscope.engine.model.value_types import describe_value
-from layerscope.engine.runtime import memory, precision, profile
-from layerscope.engine.runtime.benchmark import compare
+from layerscope.engine.runtime import precision as precisions
+from layerscope.engine.runtime import profile
+from layerscope.engine.runtime.benchmark import interleaved, ratio
 from layerscope.engine.runtime.cancelling import (
     CancelToken,
     NeverCancelled,
     run_options,
 )
 from layerscope.engine.runtime.devices import providers_of
-from layerscope.engine.runtime.fusing import Fusing, find_fusing
 from layerscope.engine.runtime.live import LiveSession, TapRequest, window_of
-from layerscope.engine.runtime.sessions import (
-    Session,
-    main_provider,
-    session_of_file,
-    session_of_lean,
-    session_options,
-    start_runtime,
-)
+from layerscope.engine.runtime.session_maker import SessionMaker
+from layerscope.engine.runtime.sessions import Session, main_provider, start_runtime
+from layerscope.engine.runtime.watching import TapPlan
 from layerscope.engine.trace import Roles, Trace, axis_roles
 from layerscope.protocol.values import DeviceInfo, LayerTime
 
@@ -47,9 +40,10 @@ __all__ = ["RunningModel", "TapRequest"]
 logger = logging.getLogger(__name__)
 
 MAX_DEEP_SESSIONS = 4
+MAX_MEASURED = 8
+BENCH_TAPS = 18
 # Untouched runs in a row after which nobody seems to watch any more.
 FAST_RUNS_TO_SETTLE = 4
-_REUSE_FAILURES = ("shape verification failed", "buffer reuse", "re-use buffer")
 
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
@@ -75,6 +69,7 @@ class RunningModel:
     provider : str
         The execution provider that got most nodes.
     precision : str
+        As shown.
     load_ms : float
         Time to make the fast session.
     notes : list of str
@@ -88,11 +83,10 @@ class RunningModel:
         device: DeviceInfo,
         precision: str = "",
     ) -> None:
-        self._model = model
         self._structure = structure
         self._device = device
         self._wanted = precision
-        self._providers = providers_of(device)
+        self._maker = SessionMaker(model, providers_of(device))
         graph = model.proto.graph
         weights = {tensor.name for tensor in graph.initializer}
         self.inputs = tuple(
@@ -102,24 +96,20 @@ class RunningModel:
         self.provider = device.provider
         self.precision = ""
         self.load_ms = 0.0
-        self.notes: list[str] = []
         self._lock = threading.RLock()
         self._fast: Session | None = None
         self._fast_shared = False
         self._fast_in_row = 0
-        self._converted = False
-        self._keep_shapes = True
-        self._level: Any = None
-        self._fusing: Fusing | None = None
-        self._taps: tuple[str, ...] | None = None
+        self._plan: TapPlan | None = None
         self._live: LiveSession | None = None
         self._live_fails = False
         self._deep: OrderedDict[tuple[str, ...], Session] = OrderedDict()
-        self._shapes: OrderedDict[Any, dict[str, TypedShape]] = OrderedDict()
-        self._ops = {
-            name: structure.nodes[index].op
-            for name, index in structure.producer.items()
-        }
+        self._measured: OrderedDict[Any, dict[str, TypedShape]] = OrderedDict()
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about what was recovered or given up; grows."""
+        return self._maker.notes
 
     def load(self) -> None:
         """Make the fast session.
@@ -131,18 +121,20 @@ class RunningModel:
         """
         start_runtime()
         start = time.perf_counter()
-        self.precision = precision.precision_of(self._model)
+        model = self._maker.model
+        self.precision = precisions.precision_of(model)
         if self._wanted == "fp16" and self.precision == "fp32":
-            if precision.gains_by_half(self._device):
-                self._model = precision.to_half(self._model)
-                self.precision, self._converted = "fp16", True
+            if precisions.gains_by_half(self._device):
+                half = precisions.to_half(model)
+                self._maker = SessionMaker(half, self._maker.providers, from_file=False)
+                self.precision = "fp16"
             else:
                 self.notes.append(
                     f"{self._device.name} does not gain by half precision, so the "
                     "model runs in fp32."
                 )
         with self._explained():
-            self._fast = self._first_session()
+            self._fast = self._maker.first()
         self.provider = main_provider(self._fast)
         self.load_ms = (time.perf_counter() - start) * 1e3
 
@@ -157,18 +149,15 @@ class RunningModel:
             Arrays by name; lists and dicts for sequences and maps.
         ms : float
         """
-        with self._lock:
-            self._fast_in_row += 1
-            if self._fast_shared and self._fast_in_row >= FAST_RUNS_TO_SETTLE:
-                self._settle()
-        return self._run_fast(feeds, cancel)
+        self._fast_in_row += 1
+        if self._fast_shared and self._fast_in_row >= FAST_RUNS_TO_SETTLE:
+            self.stop_watching()
+        with self._explained():
+            return self._run_fast(feeds, cancel)
 
     def tap_points(self) -> tuple[str, ...]:
         """Return the tensors that can be watched live, in order of computation."""
-        with self._lock:
-            if self._taps is None:
-                self._taps = self._find_taps()
-            return self._taps
+        return self._taps().taps
 
     def run_live(
         self, feeds: Feeds, requests: Sequence[TapRequest], cancel: CancelToken
@@ -202,44 +191,41 @@ class RunningModel:
             try:
                 outputs, tapped, ms = live.run(feeds, windows, cancel)
             except Exception as error:
-                if not self._lies_found(error):
+                if not self._maker.lies_found(error):
                     raise
+                self._forget_sessions()
                 return self.run_live(feeds, requests, cancel)
         tensors = {name: tapped[stand_in] for name, stand_in in stand_ins.items()}
         for name in apart:
             tensors[name] = self.tensor_value(name, feeds, cancel)
         return outputs, tensors, ms
 
-    def trace(self, tensors: dict[str, Array], feeds: Feeds) -> Trace:
-        """Return what `run_live` let out, with the meaning of its axes."""
-        shapes = self.measured_shapes(feeds)
+    def trace(self, tensors: Mapping[str, Array], feeds: Feeds) -> Trace:
+        """Return what `run_live` let out, with whole shapes and axis roles."""
+        measured = self.measured_shapes(feeds)
         whole = {}
-        for name in tensors:
-            known = shapes.get(name)
-            if known is None or len(known[1]) != tensors[name].ndim:
-                known = shapes.get(self.fused_with(name))
-            if known is not None and len(known[1]) == tensors[name].ndim:
-                whole[name] = known[1]
-        return Trace(
-            step=0,
-            tensors=tensors,
-            roles={name: self._roles(name, shape) for name, shape in whole.items()},
-            shapes=whole,
-        )
+        for name, array in tensors.items():
+            for candidate in (name, self.fused_with(name)):
+                known = measured.get(candidate)
+                if known is not None and len(known[1]) == array.ndim:
+                    whole[name] = known[1]
+                    break
+        roles = {name: self._roles(name, shape) for name, shape in whole.items()}
+        return Trace(step=0, tensors=dict(tensors), roles=roles, shapes=whole)
 
     def measured_shapes(self, feeds: Feeds) -> dict[str, TypedShape]:
         """Return type and shape of every tensor of the main graph as it runs."""
-        key = tuple((n, a.shape) for n, a in feeds.items() if hasattr(a, "shape"))
+        key = tuple((n, np.shape(a)) for n, a in feeds.items())
         with self._lock:
-            if key not in self._shapes:
-                lean = without_weights(self._model, keep_shapes=False)
+            if key not in self._measured:
+                lean = self._maker.lean(keep_shapes=False)
                 with self._explained():
-                    self._shapes[key] = profile.measure_shapes(
-                        lean, feeds, self._providers, NeverCancelled()
+                    self._measured[key] = profile.measure_shapes(
+                        lean, feeds, self._maker.providers, NeverCancelled()
                     )
-                while len(self._shapes) > 8:
-                    self._shapes.popitem(last=False)
-            return self._shapes[key]
+                while len(self._measured) > MAX_MEASURED:
+                    self._measured.popitem(last=False)
+            return self._measured[key]
 
     def tensor_value(self, name: str, feeds: Feeds, cancel: CancelToken) -> Array:
         """Compute one tensor of the main graph in full.
@@ -253,33 +239,32 @@ class RunningModel:
             return np.asarray(feeds[name])
         if name not in self._structure.producer:
             raise BadInputError(
-                f'The tensor "{name}" was asked for; the main graph has none of that '
-                "name, so choose another one."
+                f'The tensor "{name}" was asked for; no node of the main graph makes '
+                "one of that name, so choose another one."
             )
         with self._explained():
-            return np.asarray(self._deep_values((name,), feeds, cancel)[0])
+            value: Array = self._deep_values((name,), feeds, cancel)[0]
+            return value
 
     def profile(
         self, feeds: Feeds, runs: int, cancel: CancelToken
     ) -> tuple[LayerTime, ...]:
         """Time every group of nodes that runs as one, in order of execution."""
-        self.tap_points()
-        lean = without_weights(self._model, keep_shapes=self._keep_shapes)
+        fusing = self._taps().fusing
         with self._explained():
             return profile.time_layers(
-                lean,
+                self._maker.lean(),
                 feeds,
-                self._providers,
+                self._maker.providers,
                 runs=max(1, runs),
                 cancel=cancel,
-                fusion=self._fusing.fusion if self._fusing else None,
-                level=self._level,
+                fusion=fusing.fusion if fusing else None,
             )
 
     def bench(
         self, feeds: Feeds, pairs: int, cancel: CancelToken
     ) -> tuple[float, float, float, int, int]:
-        """Compare with raw onnxruntime; see `benchmark.compare`.
+        """Compare with raw onnxruntime, in turn and in random order.
 
         Returns
         -------
@@ -287,26 +272,188 @@ class RunningModel:
         live_taps, n : int
         """
         with self._explained():
-            raw = self._untouched(shared=False)
-            return compare(self, raw, dict(feeds), pairs, cancel)
+            raw = self._maker.untouched()
+            taps = self.tap_points()[:BENCH_TAPS]
+            requests = [TapRequest(tensor, "thumb", 0) for tensor in taps]
+            given = dict(feeds)
+
+            def run_raw() -> None:
+                with run_options(cancel) as options:
+                    raw.run(None, given, options)
+
+            samples = interleaved(
+                {
+                    "raw": run_raw,
+                    "fast": lambda: self._run_fast(given, cancel),
+                    "live": lambda: self.run_live(given, requests, cancel),
+                },
+                max(1, pairs),
+            )
+        fast, live = ratio(samples, "fast", "raw"), ratio(samples, "live", "raw")
+        return float(np.median(samples["raw"])), fast, live, len(taps), max(1, pairs)
 
     def fused_with(self, tensor: str) -> str:
         """Return the tap point that stands for `tensor`, empty where none does."""
-        taps = self.tap_points()
-        if tensor in taps:
-            return tensor
-        if self._fusing is not None:
-            found = self._fusing.fusion.stands_for(tensor)
-            if found in taps:
-                return found
-        for name in _neighbours(self._structure, tensor):
-            if name in taps:
-                return name
-        return ""
+        return self._taps().stands_for(tensor)
+
+    def stop_watching(self) -> None:
+        """Give back what only watching needs; called by itself after a while."""
+        with self._lock:
+            self._live = None
+            if self._fast_shared:
+                self._fast = None  # first, so that the weights are not held twice
+                with self._explained():
+                    self._fast = self._maker.untouched()
+                self._fast_shared = False
 
     def release(self) -> None:
         """Let go of all sessions."""
         with self._lock:
+            self._forget_sessions()
+            self._measured.clear()
+
+    def _run_fast(
+        self, feeds: Feeds, cancel: CancelToken
+    ) -> tuple[dict[str, Any], float]:
+        session = self._fast_session()
+        given = dict(feeds)
+        start = time.perf_counter()
+        try:
+            with run_options(cancel) as options:
+                values = session.run(None, given, options)
+        except Exception as error:
+            if not self._maker.lies_found(error):
+                raise
+            self._forget_sessions()
+            return self._run_fast(feeds, cancel)
+        elapsed = (time.perf_counter() - start) * 1e3
+        names = [output.name for output in self.outputs]
+        return dict(zip(names, values, strict=True)), elapsed
+
+    def _fast_session(self) -> Session:
+        session = self._fast
+        if session is not None:
+            return session
+        with self._lock:
+            if self._fast is None:
+                self._fast = self._maker.untouched(prepack=not self._fast_shared)
+            return self._fast
+
+    def _taps(self) -> TapPlan:
+        with self._lock:
+            if self._plan is None:
+                self._plan = TapPlan(self._maker, self._structure)
+            return self._plan
+
+    def _live_session(self, feeds: Feeds) -> LiveSession | None:
+        """Return the tapped session, making it first; None where it cannot be."""
+        with self._lock:
+            if self._live is not None or self._live_fails:
+                return self._live
+            shapes = self.measured_shapes(feeds)
+            tensors = [
+                (name, len(shapes[name][1]))
+                for name in self.tap_points()
+                if name in shapes and shapes[name][1]
+            ]
+            if self._maker.shares and not self._fast_shared:
+                self._fast, self._fast_shared = None, True
+                self._maker.tell_of_sharing()
+            try:
+                session, taps = self._maker.tapped(tensors)
+            except LayerscopeError:
+                raise
+            except Exception:  # noqa: BLE001 - it can still be watched, slower
+                logger.warning("no tapped session could be made", exc_info=True)
+                self._live_fails = True
+                self.notes.append(
+                    "onnxruntime refuses this model with taps in it; what is watched "
+                    "is computed apart, which takes longer."
+                )
+                return None
+            plain = all("(" not in t.dtype for t in (*self.inputs, *self.outputs))
+            strings = any(t.dtype == "string" for t in (*self.inputs, *self.outputs))
+            self._live = LiveSession(
+                session,
+                taps,
+                [output.name for output in self.outputs],
+                bindable=plain and not strings,
+            )
+            return self._live
+
+    def _windows(
+        self, feeds: Feeds, live: LiveSession, wanted: Mapping[str, TapRequest]
+    ) -> tuple[dict[str, Window], dict[str, str], list[str]]:
+        """Return gates to open, the tap for each tensor, and what has none."""
+        shapes = self.measured_shapes(feeds)
+        there = set(live.tensors)
+        chosen: dict[str, TapRequest] = {}
+        stand_ins: dict[str, str] = {}
+        apart: list[str] = []
+        for name, request in wanted.items():
+            tap = name if name in there else self.fused_with(name)
+            if request.detail == "full" and name not in there:
+                if name in self._structure.producer:
+                    apart.append(name)
+                continue
+            if tap not in there or tap not in shapes:
+                continue
+            stand_ins[name] = tap
+            if tap not in chosen or request.detail == "full":
+                chosen[tap] = request
+        windows = {
+            tap: window_of(shapes[tap][1], self._roles(tap, shapes[tap][1]), request)
+            for tap, request in chosen.items()
+        }
+        return windows, stand_ins, apart
+
+    def _by_deep(
+        self, feeds: Feeds, wanted: Mapping[str, TapRequest], cancel: CancelToken
+    ) -> dict[str, Array]:
+        names = tuple(name for name in wanted if name in self._structure.producer)
+        if not names:
+            return {}
+        values = self._deep_values(names, feeds, cancel)
+        found = {}
+        for name, value in zip(names, values, strict=True):
+            window = window_of(
+                value.shape, self._roles(name, value.shape), wanted[name]
+            )
+            found[name] = value[tuple(slice(*part) for part in window)]
+        return found
+
+    def _deep_values(
+        self, names: tuple[str, ...], feeds: Feeds, cancel: CancelToken
+    ) -> list[Any]:
+        with self._lock:
+            session = self._deep.pop(names, None)
+            if session is None:
+                session = self._maker.cut(names)
+            self._deep[names] = session
+            while len(self._deep) > MAX_DEEP_SESSIONS:
+                self._deep.popitem(last=False)
+        needed = {value.name for value in session.get_inputs()}
+        given = {name: array for name, array in feeds.items() if name in needed}
+        with run_options(cancel) as options:
+            values: list[Any] = session.run(None, given, options)
+        return values
+
+    def _roles(self, tensor: str, shape: tuple[int, ...]) -> Roles:
+        index = self._structure.producer.get(tensor)
+        op = "" if index is None else self._structure.nodes[index].op
+        return axis_roles(shape, op)
+
+    def _forget_sessions(self) -> None:
+        with self._lock:
             self._fast = self._live = None
             self._deep.clear()
-            self._shapes.clear()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn whatever onnxruntime raises into a sentence."""
+        try:
+            yield
+        except LayerscopeError:
+            raise
+        except Exception as error:
+            raise refusals.explain(error, self._maker.model, self._structure) from error

@@ -55,8 +55,10 @@ def _default(info: TensorInfo, axis: int, name: str, side: int, audio: bool) -> 
         return 1
     if picture is not None and axis in (picture.height_axis, picture.width_axis):
         return side
-    if picture is not None and rank == 4 and axis == (
-        1 if picture.layout == "NCHW" else 3
+    if (
+        picture is not None
+        and rank == 4
+        and axis == (1 if picture.layout == "NCHW" else 3)
     ):
         return picture.n_channels
     if _SEQUENCE.search(lower) or "height" in lower or "width" in lower:

@@ -19,7 +19,6 @@ from layerscope.engine.tasks.base import Feeds, Inputs
 from layerscope.engine.tasks.dimensions import Sizes
 from layerscope.engine.tasks.graph_facts import GraphFacts
 from layerscope.protocol.inputs import (
-    ConstantTensor,
     InputSource,
     PreviousOutput,
     RandomTensor,
@@ -48,7 +47,7 @@ _FEEDBACK_RULES = (
     (r"^(.*)$", r"updated_\1"),
     (r"^(.*)_in$", r"\1_out"),
     (r"^in_(.*)$", r"out_\1"),
-    (r"^(.*)in(.*)$", r"\1out\2"),
+    (r"^(.*_)in(_.*)$", r"\1out\2"),
     (r"^([hc])_?i_?(\d*)$", r"\1o\2"),
     (r"^([hc])_?0$", r"\1n"),
     (r"^([hc])_?0$", r"\1_n"),
@@ -176,7 +175,9 @@ def conventional(
     Parameters
     ----------
     slot : InputSlot
+        The input.
     shape : tuple of int
+        What it takes now.
     random : bool
         Whether random values were asked for: then only what would make no sense
         at random, positions, masks and sample rates, is kept.
@@ -214,12 +215,10 @@ def fitted(array: Array, slot: InputSlot) -> Array:
     kind = element_type(slot)
     shape = slot.tensor.shape
     values = np.asarray(array)
-    if shape is not None and len(shape) == values.ndim + 1 and shape[0] in (1, None):
-        values = values[None]
-    elif (
+    if (
         shape is not None
         and len(shape) == values.ndim + 1
-        and isinstance(shape[0], str)
+        and (shape[0] == 1 or not isinstance(shape[0], int))
         and _agree(shape[1:], values.shape)
     ):
         values = values[None]
@@ -253,5 +252,3 @@ def _holds(values: Array, kind: np.dtype[Any]) -> bool:
         return bool(low >= 0 and high <= 1)
     limits = np.iinfo(kind)
     return bool(low >= limits.min and high <= limits.max)
-
-

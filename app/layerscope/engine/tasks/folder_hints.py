@@ -41,9 +41,7 @@ def from_files(
     return None
 
 
-def _from_preprocessor(
-    stated: Mapping[str, Any], base: Preprocessing
-) -> Preprocessing:
+def _from_preprocessor(stated: Mapping[str, Any], base: Preprocessing) -> Preprocessing:
     changes: dict[str, Any] = {
         "value_range": "0..1",
         "mean": (0.0, 0.0, 0.0),

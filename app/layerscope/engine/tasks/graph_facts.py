@@ -83,11 +83,11 @@ class GraphFacts:
                 self._consumers.setdefault(name, []).append(node)
             for name in node.output:
                 self._producer[name] = node
-        self.metadata = {
-            item.key: item.value for item in model.proto.metadata_props
-        }
+        self.metadata = {item.key: item.value for item in model.proto.metadata_props}
         self.producer_name = model.proto.producer_name.lower()
-        self.operators = {node.op_type for node in model.proto.graph.node}
+        self.from_paddle = any(
+            node.name.startswith("p2o.") for node in model.proto.graph.node[:200]
+        )
 
     def denotation(self, name: str) -> str:
         """Return what the file calls the type of an input or output: ``IMAGE``."""
@@ -114,7 +114,9 @@ class GraphFacts:
 
     def input_facts(self, name: str) -> InputFacts:
         """Follow input `name` to its first real layer."""
-        gain, shift, operators = 1.0, (), []
+        gain = 1.0
+        shift: tuple[float, ...] = ()
+        operators: list[str] = []
         limits: tuple[float, float] | None = None
         transposed = False
         tensor = name
@@ -177,6 +179,20 @@ class GraphFacts:
             data = [item for item in node.input if self.constant(item) is None]
             name = data[0] if data else node.input[0]
         return tuple(found)
+
+    def joined(self, name: str) -> tuple[str, ...]:
+        """Operators whose results the last Concat before output `name` joins."""
+        for _ in range(_LONGEST_WALK):
+            node = self._producer.get(name)
+            if node is None or not node.input:
+                break
+            if node.op_type == "Concat":
+                makers = (self._producer.get(item) for item in node.input)
+                return tuple(maker.op_type for maker in makers if maker is not None)
+            if node.op_type not in _READING_ONLY:
+                break
+            name = node.input[0]
+        return ()
 
     def n_values(self, name: str) -> int:
         """Rows of the table that integer input `name` indexes; 0 if unknown."""

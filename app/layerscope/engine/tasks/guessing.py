@@ -49,11 +49,14 @@ class PictureInput:
     height, width : int or None
         None where the graph leaves it open.
     height_axis, width_axis : int
+    layout_open : bool
+        Whether the graph does not state which axis holds the channels.
     n_channels : int
     """
 
     rank: int
     layout: str
+    layout_open: bool
     n_channels: int
     height: int | None
     width: int | None
@@ -87,6 +90,7 @@ def picture_input(info: TensorInfo) -> PictureInput | None:
     return PictureInput(
         rank=len(shape),
         layout="NCHW" if channel_first else "NHWC",
+        layout_open=not isinstance(channels, int),
         n_channels=channels if isinstance(channels, int) else 3,
         height=height if isinstance(height, int) else None,
         width=width if isinstance(width, int) else None,
@@ -119,6 +123,7 @@ def guess(
     Parameters
     ----------
     context : TaskContext
+        The model and what lies beside it.
     info : TensorInfo
         The input; `picture_input` must accept it.
     default : Preprocessing
@@ -259,7 +264,7 @@ def _from_exporter(
     producer = facts.producer_name
     plain: Mapping[str, Any] = {"mean": (0, 0, 0), "std": (1, 1, 1)}
     if "caffe" in producer or info.name in ("data", "data_0"):
-        caffe = {"value_range": "0..255", "std": (1, 1, 1)}
+        caffe: Mapping[str, Any] = {"value_range": "0..255", "std": (1, 1, 1)}
         why = ("Caffe's models take 0 to 255, blue first, minus the mean",)
         if base.n_channels == 1:
             return replace(base, mean=(0, 0, 0), evidence=why, **caffe)
@@ -294,7 +299,11 @@ def _from_statistics(found: InputFacts, base: Preprocessing) -> Preprocessing:
     if own <= _CONTRADICTION:
         return base
     plain: Mapping[str, Any] = {"mean": (0, 0, 0), "std": (1, 1, 1)}
-    imagenet = {"value_range": "0..1", "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    imagenet: Mapping[str, Any] = {
+        "value_range": "0..1",
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+    }
     others = (
         replace(base, value_range="0..1", **plain),
         replace(base, value_range="-1..1", **plain),

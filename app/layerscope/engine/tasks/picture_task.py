@@ -5,26 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.core.errors import BadInputError
-from layerscope.core.preprocessing import (
-    COLOURS,
-    INTERPOLATIONS,
-    LAYOUTS,
-    POLARITIES,
-    RANGES,
-    RESIZES,
-    Placement,
-    Preprocessing,
-    numbers_text,
-    with_settings,
-)
-from layerscope.engine.pictures import place, shrink
-from layerscope.engine.sources import Sources, element_type, is_picture, shape_text
+from layerscope.core.preprocessing import Preprocessing
+from layerscope.engine.pictures import shrink
+from layerscope.engine.sources import Sources, element_type, is_picture
 from layerscope.engine.tasks import dimensions
 from layerscope.engine.tasks.base import (
     Feeds,
@@ -37,194 +26,18 @@ from layerscope.engine.tasks.base import (
 )
 from layerscope.engine.tasks.feeding import TensorFeeder, fitted, tensor_slot
 from layerscope.engine.tasks.graph_facts import facts_of
-from layerscope.engine.tasks.guessing import PictureInput, guess, picture_input
+from layerscope.engine.tasks.guessing import guess, picture_input
+from layerscope.engine.tasks.picture_inputs import (
+    SETTING_NAMES,
+    PicturePreparer,
+    preprocessing_specs,
+)
 from layerscope.protocol.inputs import InputSource, RandomTensor
 from layerscope.protocol.values import InputSlot, SettingSpec, TensorInfo
 
-GROUP = "Preprocessing"
 PREVIEW_SIDE = 640
-_SETTING_NAMES = (
-    "size",
-    "layout",
-    "colours",
-    "range",
-    "mean",
-    "std",
-    "resize",
-    "crop_share",
-    "interpolation",
-    "polarity",
-)
 
-
-class PicturePreparer:
-    """Prepares pictures for one graph input.
-
-    Attributes
-    ----------
-    info : TensorInfo
-    shape : PictureInput
-        How the input takes a picture.
-    guess : Preprocessing
-        What the settings start from.
-    """
-
-    def __init__(self, info: TensorInfo, guessed: Preprocessing) -> None:
-        shape = picture_input(info)
-        if shape is None:
-            raise BadInputError(
-                f"Input {info.name} of {shape_text(info.shape or ())} takes no picture; "
-                "choose the task for tensors."
-            )
-        self.info = info
-        self.shape: PictureInput = shape
-        self.guess = guessed
-
-    def slot(self, outputs: tuple[TensorInfo, ...]) -> InputSlot:
-        """Describe the input."""
-        return replace_kind(tensor_slot(self.info, outputs), "picture")
-
-    def with_settings(self, settings: Settings) -> Preprocessing:
-        """Return the guess with the user's changes, as far as the graph lets."""
-        chosen = with_settings(self.guess, settings)
-        return replace(
-            chosen,
-            height=self.shape.height or chosen.height,
-            width=self.shape.width or chosen.width,
-        )
-
-    def feed(
-        self, pixels: npt.NDArray[np.uint8], chosen: Preprocessing
-    ) -> tuple[npt.NDArray[np.generic], Placement, npt.NDArray[np.uint8]]:
-        """Make the feed of a picture.
-
-        Returns
-        -------
-        array, Placement, (height, width, 3) uint8 array
-            The feed, where the picture lies in it, and the picture as placed.
-        """
-        placement = chosen.place(*pixels.shape[:2])
-        placed = place(pixels, placement, chosen.interpolation)
-        values = chosen.apply(placed, np.dtype(self.info.dtype))
-        if self.shape.rank == 3:
-            values = values[0]
-        return values, placement, placed
-
-
-def replace_kind(slot: InputSlot, kind: str) -> InputSlot:
-    """Return `slot` with another kind."""
-    return InputSlot(
-        name=slot.name,
-        kind=kind,
-        tensor=slot.tensor,
-        note=slot.note,
-        feedback=slot.feedback,
-    )
-
-
-def preprocessing_specs(
-    chosen: Preprocessing, *, open_size: bool
-) -> tuple[SettingSpec, ...]:
-    """List the settings of a preprocessing, the guess as the defaults."""
-    why = "; ".join(chosen.evidence) or "usual for this task, nothing else tells"
-    guessed = f" Guessed: {why}."
-    colours = COLOURS[:2] if chosen.n_channels == 3 else COLOURS[2:]
-
-    def choice(name: str, label: str, value: str, of: tuple[str, ...], text: str) -> Any:
-        return SettingSpec(
-            name=name,
-            label=label,
-            kind="choice",
-            default=value,
-            choices=of,
-            group=GROUP,
-            help=text,
-        )
-
-    specs: list[SettingSpec] = []
-    if open_size:
-        specs.append(
-            SettingSpec(
-                name="size",
-                label="Size",
-                kind="size",
-                default=f"{chosen.height} {chosen.width}",
-                group=GROUP,
-                help="Height and width in pixels that the picture is brought to.",
-            )
-        )
-    specs += [
-        choice(
-            "layout",
-            "Layout",
-            chosen.layout,
-            LAYOUTS,
-            "Order of batch, channels, height and width.",
-        ),
-        choice(
-            "colours",
-            "Colours",
-            chosen.colours,
-            colours,
-            "Order of the colours, or how they become one channel." + guessed,
-        ),
-        choice(
-            "range",
-            "Range",
-            chosen.value_range,
-            RANGES,
-            "What pixel values 0 to 255 become before the mean is subtracted."
-            + guessed,
-        ),
-        SettingSpec(
-            name="mean",
-            label="Mean",
-            kind="triple",
-            default=numbers_text(chosen.mean),
-            group=GROUP,
-            help="Subtracted from each channel, in the order they are fed." + guessed,
-        ),
-        SettingSpec(
-            name="std",
-            label="Deviation",
-            kind="triple",
-            default=numbers_text(chosen.std),
-            group=GROUP,
-            help="Each channel is divided by it." + guessed,
-        ),
-        choice(
-            "resize",
-            "Resize",
-            chosen.resize,
-            RESIZES,
-            "Crop the middle, stretch, or keep the aspect ratio on grey.",
-        ),
-        SettingSpec(
-            name="crop_share",
-            label="Crop",
-            kind="float",
-            default=chosen.crop_share,
-            minimum=0.05,
-            maximum=1.0,
-            group=GROUP,
-            help="Share of the shorter side that a crop keeps.",
-        ),
-        choice(
-            "interpolation",
-            "Interpolation",
-            chosen.interpolation,
-            INTERPOLATIONS,
-            "How pixels are mixed when the size changes.",
-        ),
-        choice(
-            "polarity",
-            "Polarity",
-            chosen.polarity,
-            POLARITIES,
-            "Invert always, never, or where the rim of the picture is light.",
-        ),
-    ]
-    return tuple(specs)
+Pixels = npt.NDArray[np.uint8]
 
 
 class PictureTask:
@@ -256,7 +69,7 @@ class PictureTask:
         )
         self._feeder = TensorFeeder(self.others, self.facts)
         self._cache: tuple[Hashable, Prepared] | None = None
-        self._preview: tuple[int, npt.NDArray[np.uint8], Any] | None = None
+        self._preview: tuple[Pixels, Pixels] | None = None
 
     def guess(self, context: TaskContext, info: TensorInfo) -> Preprocessing:
         """Guess the preprocessing of input `info`."""
@@ -272,7 +85,7 @@ class PictureTask:
         return (
             *self.own_settings(),
             *preprocessing_specs(
-                self.preparer.guess,
+                self.preparer,
                 open_size=shape.height is None or shape.width is None,
             ),
             *dimensions.specs(slot.tensor for slot in self.others),
@@ -293,7 +106,7 @@ class PictureTask:
         started = time.perf_counter()
         key = self._key(sources, inputs, settings)
         if key is not None and self._cache is not None and self._cache[0] == key:
-            return _again(self._cache[1], started)
+            return again(self._cache[1], started)
         prepared = self._prepare(sources, inputs, settings, started)
         self._cache = (key, prepared) if key is not None else None
         return prepared
@@ -370,7 +183,7 @@ class PictureTask:
         used = tuple(
             (name, value)
             for name, value in sorted(settings.items())
-            if name in _SETTING_NAMES or name.startswith(dimensions.PREFIX)
+            if name in SETTING_NAMES or name.startswith(dimensions.PREFIX)
         )
         return (tuple(parts), used)
 
@@ -385,8 +198,8 @@ class PictureTask:
         """
         picture = prepared.by_slot[self.preparer.info.name].pixels
         height, width = picture.shape[:2]
-        if self._preview is None or self._preview[2] is not picture:
-            self._preview = (PREVIEW_SIDE, shrink(picture, PREVIEW_SIDE), picture)
+        if self._preview is None or self._preview[0] is not picture:
+            self._preview = (picture, shrink(picture, PREVIEW_SIDE))
         return "answer:picture", {"answer:picture": self._preview[1]}, height, width
 
 
@@ -396,8 +209,8 @@ def main_picture(context: TaskContext) -> TensorInfo | None:
     return found[0] if len(found) == 1 else None
 
 
-def _again(prepared: Prepared, started: float) -> Prepared:
-    """Return the same feeds, without the notes that were told already."""
+def again(prepared: Prepared, started: float) -> Prepared:
+    """Return the feeds of an earlier run, without the notes told already."""
     return replace(
         prepared,
         notes=[],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -47,6 +47,7 @@ BOOSTS = (
     (0.5, "Contrast high"),
     (0.35, "Contrast highest"),
 )
+_ROOMY = 760
 _NOTHING = "Open a model and run it: every layer shows here what it sees."
 _WAITING = "Click a block or a node of the network to see what it sees."
 
@@ -80,7 +81,9 @@ class ActivationsPanel(Panel):
         self.legend = ColourLegend()
         self.badges = FlagBadges()
         self._told = ElidedLabel()
-        self._told.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._told.setAlignment(
+            Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        )
         self._add_footer()
         self._add_actions()
         self._finder = ReceptiveFieldFinder(controller, self)
@@ -137,33 +140,45 @@ class ActivationsPanel(Panel):
         self._view_choice.buttonClicked.connect(self.mark_stale)
         self._order_button = self._menu_button("How the channels are sorted")
         self._order_actions = self._choices(
-            self._order_button, ORDERS, lambda key: self.controller.set_wall(order=key)
+            self._menu_of(self._order_button),
+            ORDERS,
+            lambda key: self.controller.set_wall(order=key),
         )
         self._scale_button = self._menu_button(
             "What shares a colour scale, and the contrast (t; T for each channel alone)"
         )
+        menu = self._menu_of(self._scale_button)
         self._scale_actions = self._choices(
-            self._scale_button, SCALES, lambda key: self.controller.set_wall(scale=key)
+            menu, SCALES, lambda key: self.controller.set_wall(scale=key)
         )
-        self._scale_button.menu().addSeparator()
+        menu.addSeparator()
         self._boost_actions = self._choices(
-            self._scale_button, BOOSTS, lambda key: self.controller.set_wall(boost=key)
+            menu, BOOSTS, lambda key: self.controller.set_wall(boost=key)
         )
 
     def _menu_button(self, tooltip: str) -> QToolButton:
         button = title_button("", tooltip)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        button.setMenu(QMenu(button))
         self.add_action(button)
         return button
 
-    def _choices(
-        self, button: QToolButton, choices: Any, choose: Any
-    ) -> dict[Any, QAction]:
-        group = QActionGroup(button)
+    @staticmethod
+    def _menu_of(button: QToolButton) -> QMenu:
+        """Return a menu that opens below `button`.
+
+        Not `setMenu`, which makes room for an arrow that the text already has.
+        """
+        menu = QMenu(button)
+        button.clicked.connect(
+            lambda: menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
+        )
+        return menu
+
+    @staticmethod
+    def _choices(menu: QMenu, choices: Any, choose: Any) -> dict[Any, QAction]:
+        group = QActionGroup(menu)
         actions = {}
         for key, text in choices:
-            action = button.menu().addAction(text[0].upper() + text[1:])
+            action = menu.addAction(text[0].upper() + text[1:])
             action.setCheckable(True)
             action.triggered.connect(partial(_call, choose, key))
             group.addAction(action)
@@ -225,9 +240,13 @@ class ActivationsPanel(Panel):
         wall = self.controller.session.wall
         boosted = "" if wall.boost == 1.0 else ", contrast up"
         self._order_button.setText(dict(ORDERS).get(wall.order, wall.order) + " ▾")
-        self._scale_button.setText(
-            dict(SCALES).get(wall.scale, wall.scale) + boosted + " ▾"
-        )
+        scale = dict(SCALES).get(wall.scale, wall.scale)
+        if self.width() < _ROOMY:
+            scale = scale.removeprefix("scale ")
+        self._scale_button.setText(scale + boosted + " ▾")
+        statistics = self._statistics.isChecked()
+        self._scale_button.setVisible(not statistics)
+        self._order_button.setVisible(not statistics or self._this_layer.isChecked())
         for actions, key in (
             (self._order_actions, wall.order),
             (self._scale_actions, wall.scale),
@@ -266,13 +285,15 @@ class ActivationsPanel(Panel):
             return
         if single and summary is not None:
             self._row_names = [str(channel) for channel in summary.channels]
-            self.table.set_rows(CHANNEL_HEADINGS, channel_rows(summary), stretch=3)
+            self.table.set_rows(CHANNEL_HEADINGS, channel_rows(summary), stretch=4)
+            self.table.set_bars(3)
             chosen = str(session.selection.unit)
         else:
             names = [n for n in watched_order(session, frame) if n in frame.layers]
             self._row_names = names
             rows = layer_rows(session, [frame.layers[name] for name in names])
             self.table.set_rows(LAYER_HEADINGS, rows, stretch=0)
+            self.table.set_bars(-1)
             chosen = session.selection.tensor
         row = self._row_names.index(chosen) if chosen in self._row_names else -1
         self.table.choose(row)

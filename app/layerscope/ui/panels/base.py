@@ -249,7 +249,12 @@ def title_button(
 
 
 def tint_icon(
-    button: QToolButton | QPushButton, name: str, token: str = "muted", size: int = 16
+    button: QToolButton | QPushButton,
+    name: str,
+    token: str = "muted",
+    size: int = 16,
+    *,
+    filled: bool = False,
 ) -> None:
     """Give `button` a bundled icon in a palette colour, whatever the theme."""
     button.setIconSize(QSize(size, size))
@@ -259,7 +264,7 @@ def tint_icon(
         target = reference()
         if target is not None and shiboken6.isValid(target):
             colour = str(getattr(theme.current(), token))
-            target.setIcon(resources.icon(name, colour, size))
+            target.setIcon(resources.icon(name, colour, size, filled))
 
     # The theme outlives every button: the connection has to end with it.
     connection = theme.changed.connect(tint)

@@ -153,7 +153,7 @@ class InputPanel(Panel):
 
     def slot(self) -> InputSlot | None:
         """Return the slot that is shown."""
-        slots = self.controller.session.slots
+        slots: tuple[InputSlot, ...] = self.controller.session.slots
         for slot in slots:
             if slot.name == self._slot_name:
                 return slot

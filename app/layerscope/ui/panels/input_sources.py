@@ -112,8 +112,6 @@ def choose_picture_folder(parent: QWidget, controller: Any) -> None:
 def paste(parent: QWidget, controller: Any) -> bool:
     """Take a picture or files from the clipboard; False where there are none."""
     data = QGuiApplication.clipboard().mimeData()
-    if data is None:
-        return False
     if data.hasUrls():
         paths = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
         for path in paths:

@@ -22,7 +22,7 @@ from layerscope.protocol.messages import (
     ReceptiveFieldFound,
 )
 from layerscope.protocol.values import NodeDetails
-from layerscope.ui.panels.base import ElidedLabel, Panel, title_button
+from layerscope.ui.panels.base import ElidedLabel, Panel
 from layerscope.ui.panels.inspector_facts import (
     field_line,
     group_lines,
@@ -39,7 +39,7 @@ from layerscope.ui.panels.layer_reading import LayerReading
 from layerscope.ui.panels.naming import tensor_label, value_of
 from layerscope.ui.panels.pacing import Pace
 from layerscope.ui.panels.receptive_field import ReceptiveFieldFinder
-from layerscope.ui.panels.weights_view import WeightsView
+from layerscope.ui.panels.weights_view import WeightsView, save_button
 from layerscope.ui.widgets.histogram import Histogram
 from layerscope.ui.widgets.legend import FlagBadges
 from layerscope.ui.widgets.property_list import Property, PropertyList
@@ -76,9 +76,7 @@ class InspectorPanel(Panel):
         self.badges = FlagBadges()
         self.facts = PropertyList("What is known of the selection")
         self.histogram = Histogram()
-        self._save = title_button(
-            "Save tensor…", "Write the whole tensor to a .npy file", self._save_tensor
-        )
+        self._save = save_button("tensor", self._save_tensor)
         self.more = PropertyList("The node")
         self.weights = WeightsView(controller)
         self.weights.save_asked.connect(self.save)
@@ -88,8 +86,8 @@ class InspectorPanel(Panel):
             self.badges,
             self.facts,
             self.histogram,
-            self._save,
             self.more,
+            self._save,
             self.weights,
         ):
             self._content.column.addWidget(widget)
@@ -195,10 +193,6 @@ class InspectorPanel(Panel):
         lines += field_line(self._field if self._field_of == chosen.tensor else None)
         if node is not None and group is None:
             lines += time_lines(session, node.index)
-        if summary is not None:
-            lines += summary_lines(summary)
-        elif chosen.tensor:
-            lines += tensor_lines(session, chosen.tensor)
         self.facts.set_properties(lines)
         self.badges.set_flags(statistics.flags if statistics is not None else ())
         counts = statistics.counts if statistics is not None else ()
@@ -208,16 +202,24 @@ class InspectorPanel(Panel):
         if counts and statistics is not None:
             self.histogram.set_counts(counts, statistics.minimum, statistics.maximum)
         self._save.setVisible(bool(chosen.tensor))
-        self._write_node()
+        self._write_more(summary)
 
-    def _write_node(self) -> None:
+    def _write_more(self, summary: LayerSummary | None) -> None:
+        """Write what stays the same from run to run: form, node, weights."""
         session = self.controller.session
+        tensor = session.selection.tensor
         node, group = selected_node(session), selected_group(session)
+        lines: list[Property] = []
+        if summary is not None:
+            lines += summary_lines(summary)
+        elif tensor:
+            lines += tensor_lines(session, tensor)
         if group is not None:
-            self.more.set_properties(group_lines(session, group))
+            self.more.set_properties(lines + group_lines(session, group))
             self.weights.set_weights(())
             return
-        lines = node_lines(node) if node is not None else []
+        if node is not None:
+            lines += node_lines(node)
         details = self._details
         if node is not None and details is not None and details.node == node.index:
             if details.attributes:

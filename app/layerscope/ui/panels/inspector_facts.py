@@ -46,8 +46,11 @@ def statistics_lines(
     """Return mean, deviation, ends and share of active elements."""
     where = f" at x {top[1]}, y {top[0]}" if top is not None else ""
     lines = [
-        Property("mean", number(statistics.mean)),
-        Property("deviation", number(statistics.std)),
+        Property(
+            "mean",
+            f"{number(statistics.mean)} ± {number(statistics.std, 3)}",
+            "Mean and standard deviation",
+        ),
         Property("min", number(statistics.minimum)),
         Property("max", number(statistics.maximum) + where),
         Property("active", share(statistics.active), "Share of elements not zero"),
@@ -66,22 +69,23 @@ def tensor_lines(session: Session, tensor: str) -> list[Property]:
         return []
     measured = tensor in session.structure.measured
     source = "As measured in the last run" if measured else "As stored in the file"
-    lines = [
-        Property("shape", shape_of(stored.shape), source),
-        Property("type", stored.dtype),
-    ]
     sizes = [size for size in stored.shape if isinstance(size, int)]
-    if len(sizes) == len(stored.shape):
-        lines.append(Property("size", size_of(_n_bytes(stored.dtype, sizes))))
-    return lines
+    known = len(sizes) == len(stored.shape)
+    size = f" · {size_of(_n_bytes(stored.dtype, sizes))}" if known else ""
+    return [
+        Property("shape", shape_of(stored.shape), source),
+        Property("type", stored.dtype + size),
+    ]
 
 
 def summary_lines(summary: LayerSummary) -> list[Property]:
     """Return shape, type and size of a tensor as it ran."""
     return [
         Property("shape", shape_of(summary.shape), "As measured in the last run"),
-        Property("type", summary.dtype),
-        Property("size", size_of(_n_bytes(summary.dtype, summary.shape))),
+        Property(
+            "type",
+            f"{summary.dtype} · {size_of(_n_bytes(summary.dtype, summary.shape))}",
+        ),
     ]
 
 
@@ -105,11 +109,13 @@ def time_lines(session: Session, node: int) -> list[Property]:
     if layer is None:
         return []
     total = sum(each.ms for each in session.profile) or 1.0
+    portion = layer.ms / total
     lines = [
         Property(
-            "time of layer", f"{milliseconds(layer.ms)} ms", "Median of a profiled run"
+            "time of layer",
+            f"{milliseconds(layer.ms)} ms · {share(portion)}",
+            "Median of a profiled run, and its share of all layers",
         ),
-        Property("share of time", share(layer.ms / total)),
         Property("runs on", provider_name(layer.provider)),
     ]
     nodes = session.structure.nodes
@@ -121,7 +127,13 @@ def time_lines(session: Session, node: int) -> list[Property]:
     if others:
         lines.append(Property("fused with", ", ".join(others), f"Ran as {layer.op}"))
     if layer.flops:
-        lines.append(Property("operations", f"{count(layer.flops)}FLOP", ""))
+        lines.append(
+            Property(
+                "operations",
+                f"{count(layer.flops)}FLOP",
+                "Multiplications and additions",
+            )
+        )
     return lines
 
 

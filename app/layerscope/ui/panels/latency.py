@@ -69,5 +69,5 @@ class LatencyPanel(Panel):
         warm_up = self.controller.session.cost.stages.warm_up_ms
         text = "the untouched model"
         if math.isfinite(warm_up) and warm_up >= 0:
-            text += f" · warm-up {milliseconds(warm_up)} ms, kept apart"
+            text += f" · warm-up {milliseconds(warm_up)} ms apart"
         return text

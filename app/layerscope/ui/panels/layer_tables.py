@@ -10,13 +10,14 @@ from layerscope.ui.panels.naming import bare_shape, flags_text, tensor_label
 from layerscope.ui.widgets.number_table import Cell, Row
 from layerscope.ui.widgets.readable import number, shape_of, share
 
-CHANNEL_HEADINGS = ("channel", "low", "high", "")
+CHANNEL_HEADINGS = ("channel", "low", "high", "highest", "")
 LAYER_HEADINGS = ("layer", "shape", "mean", "std", "min", "max", "active", "health")
 
 
 def channel_rows(summary: LayerSummary) -> list[Row]:
     """Return one row for each channel on the wall: number, range, what is odd."""
     rows: list[Row] = []
+    highest = max((abs(high) for high in summary.channel_high), default=0.0) or 1.0
     ranges = zip(
         summary.channels, summary.channel_low, summary.channel_high, strict=False
     )
@@ -29,6 +30,7 @@ def channel_rows(summary: LayerSummary) -> list[Row]:
                 Cell(str(channel), float(channel)),
                 Cell(number(low), low),
                 Cell(number(high), high),
+                Cell("", abs(high) / highest),
                 Cell(odd, tone="warning" if odd else ""),
             )
         )

@@ -138,9 +138,9 @@ class OutputPanel(Panel):
     def _why_empty(self) -> str:
         session = self.controller.session
         if session.opening:
-            return session.progress or "Opening the model…"
+            return str(session.progress) or "Opening the model…"
         if session.refusal:
-            return session.refusal
+            return str(session.refusal)
         if not session.model:
             return "Open a model: what it says of the input appears here."
         if session.runnable:

@@ -101,9 +101,9 @@ class PicturePage(QWidget):
             self._since = self._controller.pictures.revision
             self._preview(source)
         self._tools.setVisible(self.drawing)
-        is_file = isinstance(source, PictureFile)
         self._line.setVisible(not self.drawing)
-        steps = is_file and neighbour(Path(source.path), 1) != Path(source.path)
+        path = Path(source.path) if isinstance(source, PictureFile) else None
+        steps = path is not None and neighbour(path, 1) != path
         self._back.setVisible(steps)
         self._forth.setVisible(steps)
         frame = self._controller.pictures.frame

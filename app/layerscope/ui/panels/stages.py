@@ -35,6 +35,7 @@ STAGE_COLOURS = (
 )
 _NOTHING = "Run the model to see where its time goes."
 _UNPROFILED = "Layers are timed in a run of their own, since timing them slows it."
+_LEAST_MS = 0.05
 _MEMORY_SECONDS = 300
 _VIEWS = (
     ("stages", "Stages", "What one run is made of"),
@@ -62,10 +63,15 @@ def stretches(stages: StageTimes, painted_ms: float) -> list[Stretch]:
         "paint": painted_ms,
     }
     return [
-        Stretch(name=name, amount=ms, text=milliseconds(ms), colour=colour)
+        Stretch(name=name, amount=ms, text=_tenths(ms), colour=colour)
         for name, colour in STAGE_COLOURS
-        if (ms := amounts[name]) > 0
+        if (ms := amounts[name]) >= _LEAST_MS
     ]
+
+
+def _tenths(ms: float) -> str:
+    """Return milliseconds to a tenth: finer figures of a stage are noise."""
+    return f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
 
 
 class StagesPanel(Panel):
@@ -124,7 +130,7 @@ class StagesPanel(Panel):
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column.setSpacing(2)
         self._layer_row = QWidget()
         row = QHBoxLayout(self._layer_row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -147,11 +153,12 @@ class StagesPanel(Panel):
         row = QHBoxLayout(page)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(16)
+        self.memory.setMinimumWidth(188)
         facts = QVBoxLayout()
         facts.addWidget(self.memory)
         facts.addStretch(1)
-        row.addLayout(facts, 2)
-        row.addWidget(self.memory_curve, 3)
+        row.addLayout(facts, 1)
+        row.addWidget(self.memory_curve, 2)
         return page
 
     def show_view(self, index: int) -> None:
@@ -280,7 +287,7 @@ class StagesPanel(Panel):
             lines.append(Property("GPU load", f"{100 * session.device_load:.0f} %"))
         self.memory.set_properties(lines)
         self.memory_curve.set_samples(np.asarray(self._resident, dtype=np.float64))
-        self.set_clause("of this model and of the engine")
+        self.set_clause("of the engine")
 
 
 __all__ = ["STAGE_COLOURS", "StagesPanel", "stretches"]

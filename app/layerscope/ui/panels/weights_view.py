@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from layerscope.core.errors import LayerscopeError
 from layerscope.protocol.messages import DescribeWeight, Event, Failed, WeightDescribed
@@ -58,11 +59,7 @@ class WeightsView(QWidget):
         self.badges = FlagBadges()
         self.facts = PropertyList("Statistics of the weight")
         self.histogram = Histogram()
-        self._save = title_button(
-            "Save weight…",
-            "Write the weight to a .npy file",
-            lambda: self.save_asked.emit(self._chosen),
-        )
+        self._save = save_button("weight", lambda: self.save_asked.emit(self._chosen))
         for widget in (self.badges, self.facts, self.histogram, self._save):
             column.addWidget(widget)
         self._clear()
@@ -149,3 +146,12 @@ class WeightsView(QWidget):
     def _on_failed(self, failure: Failed) -> None:
         if failure.job == self._job:
             self._controller.log(failure.message, "warning")
+
+
+def save_button(what: str, on_click: Callable[[], object]) -> QPushButton:
+    """Return a button that offers to write `what` to a file."""
+    button = QPushButton(f"Save {what} as .npy…")
+    button.setToolTip(f"Write the whole {what} to a NumPy file")
+    button.setAccessibleName(button.text())
+    button.clicked.connect(lambda: on_click())
+    return button

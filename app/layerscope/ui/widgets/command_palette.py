@@ -109,6 +109,7 @@ class CommandPalette(QFrame):
         self, window: QWidget, collect: Callable[[], Sequence[PaletteEntry]]
     ) -> None:
         super().__init__(window)
+        self._window = window
         self.setObjectName("command_palette")
         self.setProperty("card", True)
         self.setAccessibleName("Command palette")
@@ -145,7 +146,7 @@ class CommandPalette(QFrame):
         self._entries = self._collect()
         self.field.clear()
         self._search("")
-        parent = self.parentWidget()
+        parent = self._window
         width = min(WIDTH, parent.width() - 32)
         height = 8 * 3 + 28 + 2 + MAX_ROWS * ROW_HEIGHT
         self.setGeometry(
@@ -244,8 +245,8 @@ class _EntryDelegate(QStyledItemDelegate):
         entry = index.data(_ENTRY_ROLE)
         if not isinstance(entry, PaletteEntry):
             return
-        area = QRectF(option.rect)  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        area = QRectF(option.rect)
+        state = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if state & QStyle.StateFlag.State_Selected:

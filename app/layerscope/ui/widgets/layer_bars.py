@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
-from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QWidget
 
-from layerscope.ui import theme
-from layerscope.ui.widgets.number_table import SORT_ROLE, Cell, NumberTable
+from layerscope.ui.widgets.number_table import Cell, NumberTable
 from layerscope.ui.widgets.readable import milliseconds, share
 
-_BAR_COLUMN = 1
+_HEADINGS = ("layer", "time", "ms", "share", "on", "ran as")
+_BAR, _WHERE, _OPERATOR = 1, 4, 5
+_ROOM_FOR_ALL = 520
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,40 +37,13 @@ class LayerBar:
     ms: float
 
 
-class _BarDelegate(QStyledItemDelegate):
-    """Draws a cell's value as a bar from the left, 1 filling the cell."""
-
-    def paint(
-        self,
-        painter: QPainter,
-        option: QStyleOptionViewItem,
-        index: QModelIndex | QPersistentModelIndex,
-    ) -> None:
-        """Draw ground and bar."""
-        super().paint(painter, option, index)
-        value = index.data(SORT_ROLE)
-        if not isinstance(value, float) or value != value:
-            return
-        rect = QRectF(option.rect).adjusted(4, 0, -8, 0)
-        rect = QRectF(rect.left(), rect.center().y() - 3, rect.width(), 6)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour("line"))
-        painter.drawRoundedRect(rect, 3, 3)
-        rect.setWidth(max(3.0, rect.width() * value))
-        painter.setBrush(theme.colour("warning"))
-        painter.drawRoundedRect(rect, 3, 3)
-        painter.restore()
-
-
 class LayerBars(NumberTable):
-    """Name, bar, time, share, operator and device of each layer."""
+    """Name, bar, time, share, device and operator of each layer."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Time of each layer", parent)
-        self._bars_painted = _BarDelegate(self)
-        self.setItemDelegateForColumn(_BAR_COLUMN, self._bars_painted)
+        self.horizontalHeader().hide()
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._layers: tuple[LayerBar, ...] = ()
 
     @property
@@ -86,15 +60,27 @@ class LayerBars(NumberTable):
             (
                 Cell(layer.name),
                 Cell("", layer.ms / longest),
-                Cell(milliseconds(layer.ms), layer.ms),
+                Cell(f"{milliseconds(layer.ms)} ms", layer.ms),
                 Cell(share(layer.ms / total), layer.ms / total, "muted"),
-                Cell(layer.op, tone="muted"),
                 Cell(layer.where, tone="muted"),
+                Cell(layer.op, tone="muted"),
             )
             for layer in layers
         ]
-        headings = ("layer", "", "ms", "share", "ran as", "on")
-        relaid = self.numbers.columnCount() != len(headings)
-        self.set_rows(headings, rows)
-        if relaid:
-            self.setColumnWidth(_BAR_COLUMN, 90)
+        self.set_rows(_HEADINGS, rows)
+        self.set_bars(_BAR)
+        self._hide_what_has_no_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave out columns in a narrow panel; their text is in the tooltip."""
+        super().resizeEvent(event)
+        self._hide_what_has_no_room()
+
+    def _hide_what_has_no_room(self) -> None:
+        if self.numbers.columnCount() != len(_HEADINGS):
+            return
+        mixed = len({layer.where for layer in self._layers}) > 1
+        roomy = self.width() >= _ROOM_FOR_ALL
+        self.setColumnHidden(_WHERE, not (roomy or mixed))
+        self.setColumnHidden(_OPERATOR, not roomy)
+        self.setColumnWidth(_BAR, 120 if roomy else 84)

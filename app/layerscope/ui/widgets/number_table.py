@@ -10,16 +10,33 @@ from PySide6.QtCore import (
     QAbstractTableModel,
     QModelIndex,
     QPersistentModelIndex,
+    QRectF,
     Qt,
     Signal,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from layerscope.ui import theme
 
 _Index = QModelIndex | QPersistentModelIndex
 SORT_ROLE = int(Qt.ItemDataRole.UserRole)
 ROW_HEIGHT = 22
+BAR_WIDTH = 140
+_NARROWEST, _WIDEST, _PADDING = 48, 240, 28
+_CELLS = """
+QTableView::item { padding: 0 8px; border: none; }
+QTableView::item:selected {
+    background: palette(highlight); color: palette(highlighted-text);
+}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,11 @@ class NumberModel(QAbstractTableModel):
         super().__init__()
         self._headings = tuple(headings)
         self._rows: Sequence[Row] = ()
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """What stands above the columns."""
+        return self._headings
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -110,15 +132,41 @@ class NumberModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole and section < len(self._headings):
             return self._headings[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            numeric = bool(self._rows) and section < len(self._rows[0])
-            numeric = numeric and self._rows[0][section].value == (
-                self._rows[0][section].value
-            )
+            first = self._rows[0] if self._rows else ()
+            cell = first[section] if section < len(first) else Cell("")
+            numeric = bool(cell.text) and cell.value == cell.value
             side = (
                 Qt.AlignmentFlag.AlignRight if numeric else Qt.AlignmentFlag.AlignLeft
             )
             return int(side | Qt.AlignmentFlag.AlignVCenter)
         return None
+
+
+class BarDelegate(QStyledItemDelegate):
+    """Draws a cell's value as a bar from the left, 1 filling the cell."""
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        """Draw ground and bar."""
+        super().paint(painter, option, index)
+        value = index.data(SORT_ROLE)
+        if not isinstance(value, float) or value != value:
+            return
+        rect = QRectF(option.rect).adjusted(4, 0, -8, 0)
+        rect = QRectF(rect.left(), rect.center().y() - 3, rect.width(), 6)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("line"))
+        painter.drawRoundedRect(rect, 3, 3)
+        rect.setWidth(max(3.0, rect.width() * value))
+        painter.setBrush(theme.colour("warning"))
+        painter.drawRoundedRect(rect, 3, 3)
+        painter.restore()
 
 
 class NumberTable(QTableView):
@@ -145,6 +193,9 @@ class NumberTable(QTableView):
         header.setFixedHeight(24)
         header.setMinimumSectionSize(36)
         self._choosing = False
+        self._bars = BarDelegate(self)
+        self._bar_column = -1
+        self.setStyleSheet(_CELLS)
         self.selectionModel().currentRowChanged.connect(self._on_current_row_changed)
 
     def set_rows(
@@ -155,7 +206,7 @@ class NumberTable(QTableView):
         self._choosing = True
         self.numbers.set_rows(headings, rows)
         self._choosing = False
-        if relaid and headings:
+        if relaid:
             header = self.horizontalHeader()
             for column in range(len(headings)):
                 mode = QHeaderView.ResizeMode
@@ -163,20 +214,34 @@ class NumberTable(QTableView):
                 header.setSectionResizeMode(
                     column, mode.Stretch if wide else mode.Interactive
                 )
-            self.fit_columns(stretch)
+                if not wide:
+                    self.setColumnWidth(column, _NARROWEST)
+        self._widen_columns(stretch)
 
-    def fit_columns(self, stretch: int = 0) -> None:
-        """Make each column as wide as its first rows need."""
+    def set_bars(self, column: int) -> None:
+        """Draw the values of a column, 0 to 1, as bars; -1 for none."""
+        if column == self._bar_column:
+            return
+        if self._bar_column >= 0:
+            self.setItemDelegateForColumn(self._bar_column, QStyledItemDelegate(self))
+        if column >= 0:
+            self.setItemDelegateForColumn(column, self._bars)
+            self.setColumnWidth(column, BAR_WIDTH)
+        self._bar_column = column
+
+    def _widen_columns(self, stretch: int) -> None:
+        """Make columns as wide as their first rows need; they never shrink.
+
+        A column that follows its numbers would move with every run.
+        """
         metrics = self.fontMetrics()
-        for column in range(self.numbers.columnCount()):
+        for column, heading in enumerate(self.numbers.headings):
             if column == stretch:
                 continue
-            heading = str(
-                self.numbers.headerData(column, Qt.Orientation.Horizontal) or ""
-            )
-            texts = [heading, *(row[column].text for row in self.numbers.rows[:200])]
-            width = max(metrics.horizontalAdvance(text) for text in texts) + 22
-            self.setColumnWidth(column, min(240, max(52, width)))
+            texts = [heading, *(row[column].text for row in self.numbers.rows[:100])]
+            width = max(metrics.horizontalAdvance(text) for text in texts) + _PADDING
+            if width > self.columnWidth(column):
+                self.setColumnWidth(column, min(_WIDEST, width))
 
     def choose(self, row: int) -> None:
         """Mark a row without telling anybody; -1 for none."""

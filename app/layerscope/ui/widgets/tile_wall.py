@@ -197,7 +197,7 @@ class TileWall(QAbstractScrollArea):
     def _roomy_tile(n: int, aspect: float, width: int, height: int) -> int:
         """Return the largest tile with which all `n` fit, or the usual one."""
         best = USUAL_TILE
-        for columns in range(1, max(1, n) + 1):
+        for columns in range(1, n + 1):
             side = (width - GAP * (columns - 1)) // columns
             if side <= best:
                 break
@@ -325,14 +325,13 @@ class TileWall(QAbstractScrollArea):
             self.viewport().update()
             self.place_hovered.emit(place)
 
-    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
         """Notice that the pointer has left."""
-        print(event.type())
-        if event.type() == QEvent.Type.Leave and self._hover is not None:
+        super().leaveEvent(event)
+        if self._hover is not None:
             self._hover = None
             self.viewport().update()
             self.place_hovered.emit(None)
-        return bool(super().viewportEvent(event))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Choose the tile under the pointer."""

@@ -1,0 +1,84 @@
+"""Tensors as grey pictures: one tile for each channel, 0 to 255."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.core.statistics import as_float
+
+Array = npt.NDArray[Any]
+Pixels = npt.NDArray[np.uint8]
+
+MAX_TILE_SIDE = 256
+MAX_WALL_PIXELS = 4 << 20
+MAX_TILES = 4096
+
+
+def tiles(
+    maps: Array,
+    low: npt.ArrayLike,
+    high: npt.ArrayLike,
+    *,
+    boost: float = 1.0,
+) -> Pixels:
+    """Return maps as pictures.
+
+    Parameters
+    ----------
+    maps : (n, h, w) array
+    low, high : float or (n,) array of float
+        The values shown as 0 and as 255. NaN is shown as 0.
+    boost : float
+        Exponent of the contrast curve; 1 leaves values alone.
+
+    Returns
+    -------
+    (n, h, w) uint8 array
+    """
+    values = as_float(maps)
+    bottom = np.broadcast_to(np.asarray(low, dtype=np.float64), len(values))
+    top = np.broadcast_to(np.asarray(high, dtype=np.float64), len(values))
+    with np.errstate(over="ignore"):
+        width = top - bottom
+    flat = ~(width > 0) | ~np.isfinite(width)
+    factor = np.where(flat, 0.0, 255.0 / np.where(flat, 1.0, width))
+    shape = (-1, 1, 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = values - bottom.astype(np.float32).reshape(shape)
+        scaled *= factor.astype(np.float32).reshape(shape)
+        np.fmin(scaled, np.float32(255), out=scaled)
+        np.fmax(scaled, np.float32(0), out=scaled)  # fmax also takes NaN out
+    pixels = scaled.astype(np.uint8)
+    return pixels if boost == 1.0 else contrast_curve(boost)[pixels]
+
+
+def contrast_curve(boost: float) -> Pixels:
+    """Return (256,) uint8, what each grey becomes under the exponent `boost`."""
+    share = np.linspace(0.0, 1.0, 256) ** max(boost, 0.01)
+    return np.asarray(np.rint(share * 255), dtype=np.uint8)
+
+
+def thin_out(maps: Array, side: int = MAX_TILE_SIDE) -> Array:
+    """Return every so many rows and columns, so that the tiles fit a wall.
+
+    Parameters
+    ----------
+    maps : (n, h, w) array
+    side : int
+        Pixels that a tile may have each way.
+
+    Returns
+    -------
+    (m, y, x) array
+        A view; at most `MAX_TILES` tiles and `MAX_WALL_PIXELS` pixels.
+    """
+    maps = maps[:MAX_TILES]
+    n, height, width = maps.shape
+    step_y = max(1, -(-height // side))
+    step_x = max(1, -(-width // side))
+    while n * -(-height // step_y) * -(-width // step_x) > MAX_WALL_PIXELS:
+        step_y, step_x = step_y + 1, step_x + 1
+    return maps[:, ::step_y, ::step_x]

@@ -1,0 +1,379 @@
+"""What the cards of the network view say, from the session."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtGui import QColor, QImage
+
+from layerscope.core import colours as colour_tables
+from layerscope.protocol.values import Dimension, NodeInfo
+from layerscope.state.session import Session
+from layerscope.ui import theme
+from layerscope.ui.panels.naming import provider_name
+from layerscope.ui.panels.network_times import NodeTimes
+from layerscope.ui.widgets.graph_cards import CardWords
+from layerscope.ui.widgets.graph_scene import (
+    CLOSED,
+    FRAME,
+    INPUT,
+    NODE,
+    OUTPUT,
+    GraphScene,
+)
+from layerscope.ui.widgets.readable import count, milliseconds, share, size_of
+
+MODES = (
+    ("time", "colour by time"),
+    ("size", "colour by size"),
+    ("provider", "colour by provider"),
+    ("error", "colour by error"),
+    ("none", "no colour"),
+)
+_LONGEST = 300
+
+
+def compact_shape(shape: Iterable[Dimension]) -> str:
+    """Return a shape without its batch axis: ``"128 × 55²"``, ``"T × 768"``."""
+    sizes = list(shape)
+    if not sizes:
+        return "one number"
+    if len(sizes) > 1 and (sizes[0] in (1, None) or isinstance(sizes[0], str)):
+        sizes = sizes[1:]
+    words = ["?" if size is None else str(size)[:12] for size in sizes]
+    if len(words) >= 2 and words[-1] == words[-2] and isinstance(sizes[-1], int):
+        words[-2:] = [f"{words[-1]}²"]
+    return " × ".join(words)
+
+
+def shown(text: str, longest: int = _LONGEST) -> str:
+    """Return `text` on one line, unprintable characters written out, elided."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[-longest // 3 :]}"
+    return "".join(
+        letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text
+    )
+
+
+class NetworkCards:
+    """Words, bars, colours and pictures of every row of one scene.
+
+    Parameters
+    ----------
+    session : Session
+    scene : GraphScene
+    graph : int
+        The graph that `scene` shows.
+    """
+
+    def __init__(self, session: Session, scene: GraphScene, graph: int) -> None:
+        self._session = session
+        self._scene = scene
+        self._graph = session.structure.graphs[graph]
+        self._words: dict[int, CardWords] = {}
+        self._notes: npt.NDArray[np.float64] = np.full(len(scene), np.nan)
+        self._mode = "none"
+        self.times = NodeTimes(session)
+        self._members = self._nodes_of_rows()
+
+    # --- rows and nodes -----------------------------------------------------------
+
+    def row_of_node(self, node: int) -> int:
+        """Return the row that stands for a node, itself or its closed group."""
+        structure = self._session.structure
+        if not 0 <= node < len(structure.nodes):
+            return -1
+        row = self._scene.row_of(NODE, node)
+        group = structure.nodes[node].group
+        while row < 0 and group >= 0:
+            row = self._scene.row_of(CLOSED, group)
+            group = structure.groups[group].parent
+        return row
+
+    def nodes_of(self, row: int) -> list[int]:
+        """Return the nodes that a row stands for."""
+        return self._members.get(row, [])
+
+    def tensor_of(self, row: int) -> str:
+        """Return the tensor to select for a row."""
+        kind, index = self._scene.items[row].tolist()
+        structure = self._session.structure
+        if kind == NODE:
+            outputs = structure.nodes[index].outputs
+            return next((name for name in outputs if name), "")
+        if kind in (CLOSED, FRAME):
+            return structure.groups[index].output
+        values = self._graph.inputs if kind == INPUT else self._graph.outputs
+        return values[index].name
+
+    def picture_key(self, row: int) -> str:
+        """Return the frame part that a row wears, empty for none."""
+        kind = int(self._scene.items[row, 0])
+        if kind == INPUT:
+            return f"input:{self.tensor_of(row)}"
+        tensor = self.thumbnail_of(row)
+        return f"thumb:{tensor}" if tensor else ""
+
+    def thumbnail_of(self, row: int) -> str:
+        """Return the watched tensor that stands for a row, empty for none."""
+        tensor = self.tensor_of(row)
+        if not tensor:
+            return ""
+        found = self.times.standing_tensor(tensor)
+        taps = self.times.taps
+        if found in taps or not taps:
+            return found
+        for node in reversed(self.nodes_of(row)):
+            for name in self._session.structure.nodes[node].outputs:
+                if name in taps:
+                    return name
+        return found if found in taps else ""
+
+    def _nodes_of_rows(self) -> dict[int, list[int]]:
+        members: dict[int, list[int]] = {}
+        structure = self._session.structure
+        frames = {
+            int(index): row
+            for row, (kind, index) in enumerate(self._scene.items.tolist())
+            if kind in (FRAME, CLOSED)
+        }
+        for node in structure.nodes:
+            if node.graph != self._graph.index:
+                continue
+            row = self._scene.row_of(NODE, node.index)
+            if row >= 0:
+                members[row] = [node.index]
+            group = node.group
+            while group >= 0:
+                if group in frames:
+                    members.setdefault(frames[group], []).append(node.index)
+                group = structure.groups[group].parent
+        return members
+
+    # --- numbers ------------------------------------------------------------------
+
+    def bars(self, mode: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]:
+        """Return each row's bar and colour for one of `MODES`, by which notes go too."""
+        self._mode = mode
+        self._words.clear()
+        n = len(self._scene)
+        self._notes = np.full(n, np.nan)
+        bars = np.full(n, np.nan)
+        colours = np.full(n, theme.colour("line").rgba(), dtype=np.uint32)
+        if mode == "time" and self.times.known:
+            self._fill(bars, colours, "warning", self._milliseconds, self.times.total_ms)
+        elif mode == "size":
+            nodes = self._session.structure.nodes
+            total = sum(n.n_parameters for n in nodes if n.graph == self._graph.index)
+            self._fill(bars, colours, "accent", self._parameters, float(total))
+        elif mode == "provider":
+            for row in self._members:
+                provider = self.times.provider_of(self.nodes_of(row))
+                if provider:
+                    bars[row] = 1.0
+                    colours[row] = provider_colour(provider, self.times.providers)
+        elif mode == "error":
+            for row in self._members:
+                wrong = bool(self.troubles(row))
+                bars[row] = 1.0 if wrong else 0.0
+                token = "warning" if wrong else "line"
+                colours[row] = theme.colour(token).rgba()
+        return bars, colours
+
+    def _fill(
+        self,
+        bars: npt.NDArray[np.float64],
+        colours: npt.NDArray[np.uint32],
+        token: str,
+        amount_of: object,
+        total: float,
+    ) -> None:
+        assert callable(amount_of)
+        if total <= 0:
+            return
+        rows = [row for row in self._members if self._scene.items[row, 0] != FRAME]
+        amounts = np.array([amount_of(row) for row in rows], dtype=np.float64)
+        largest = float(np.nanmax(amounts, initial=0.0)) or 1.0
+        bars[rows] = amounts / largest
+        self._notes[rows] = amounts / total
+        shade = np.sqrt(np.clip(np.nan_to_num(amounts / largest), 0.0, 1.0))
+        colours[rows] = ramp(token, shade)
+
+    def _milliseconds(self, row: int) -> float:
+        kind = self._scene.items[row, 0]
+        return self.times.ms_of(self.nodes_of(row), single=bool(kind == NODE))
+
+    def _parameters(self, row: int) -> float:
+        nodes = self._session.structure.nodes
+        return float(sum(nodes[at].n_parameters for at in self.nodes_of(row)))
+
+    def troubles(self, row: int) -> list[str]:
+        """Return sentences about what is wrong with the nodes of a row."""
+        nodes = self._session.structure.nodes
+        refused = self._session.refusal_node
+        found = []
+        for at in self.nodes_of(row):
+            if nodes[at].error:
+                found.append(nodes[at].error)
+            if refused and refused in (nodes[at].name, *nodes[at].outputs):
+                found.append(self._session.refusal)
+            found.extend(self.times.unhealthy.get(at, ()))
+        return list(dict.fromkeys(found))
+
+    def error_rows(self) -> frozenset[int]:
+        """Return the rows to outline."""
+        nodes = self._session.structure.nodes
+        refused = self._session.refusal_node
+        wrong = {
+            node.index
+            for node in nodes
+            if node.error or (refused and refused in (node.name, *node.outputs))
+        } | set(self.times.unhealthy)
+        return frozenset(
+            row
+            for row, members in self._members.items()
+            if not wrong.isdisjoint(members)
+        )
+
+    # --- words --------------------------------------------------------------------
+
+    def words(self, row: int) -> CardWords:
+        """Return what is written on a row."""
+        if row not in self._words:
+            kind, index = self._scene.items[row].tolist()
+            structure = self._session.structure
+            if kind == NODE:
+                node = structure.nodes[index]
+                title, caption = node.label or node.op, self._shape(row)
+                if not caption and node.label:
+                    caption = node.op
+            elif kind in (CLOSED, FRAME):
+                group = structure.groups[index]
+                title = group.name
+                caption = self._shape(row) or f"{group.n_nodes} nodes"
+            else:
+                title, caption = self._end_title(kind, index), self._shape(row)
+            note = self._note(row, kind)
+            self._words[row] = CardWords(shown(title, 120), caption, note)
+        return self._words[row]
+
+    def _end_title(self, kind: int, index: int) -> str:
+        values = self._graph.inputs if kind == INPUT else self._graph.outputs
+        if len(values) == 1:
+            return "Input" if kind == INPUT else "Output"
+        return values[index].name
+
+    def _note(self, row: int, kind: int) -> str:
+        if kind in (INPUT, OUTPUT, FRAME):
+            return ""
+        if self._mode == "provider":
+            return provider_name(self.times.provider_of(self.nodes_of(row)))
+        if self._mode == "error":
+            return "wrong" if self.troubles(row) else "fine"
+        value = float(self._notes[row])
+        return share(value) if value == value else ""
+
+    def _shape(self, row: int) -> str:
+        kind, index = self._scene.items[row].tolist()
+        tensor = self.tensor_of(row)
+        known = self._session.structure.shapes.get(tensor)
+        if known is not None:
+            return compact_shape(known.shape)
+        if kind in (INPUT, OUTPUT):
+            values = self._graph.inputs if kind == INPUT else self._graph.outputs
+            stored = values[index].shape
+            return compact_shape(stored) if stored is not None else ""
+        return ""
+
+    def tooltip(self, row: int) -> str:
+        """Return everything known of a row, as rich text."""
+        kind, index = self._scene.items[row].tolist()
+        structure = self._session.structure
+        lines: list[str] = []
+        if kind == NODE:
+            node = structure.nodes[index]
+            lines += [f"<b>{_safe(node.name)}</b>", self._kind_line(node)]
+        elif kind in (CLOSED, FRAME):
+            group = structure.groups[index]
+            what = group.type_name or "block"
+            lines += [
+                f"<b>{_safe(group.path)}</b>",
+                _safe(f"{what} · {group.n_nodes} nodes"),
+            ]
+            if group.twin_of != group.index:
+                twin = structure.groups[group.twin_of].path
+                lines.append(_safe(f"built like {twin}"))
+        else:
+            name = self.tensor_of(row)
+            lines.append(f"<b>{_safe(name)}</b>")
+        tensor = self.tensor_of(row)
+        known = structure.shapes.get(tensor)
+        if known is not None:
+            sizes = " × ".join("?" if s is None else str(s) for s in known.shape)
+            how = "" if tensor in structure.measured else " (as stored)"
+            lines.append(_safe(f"{known.dtype} {sizes or 'one number'}{how}"))
+        nodes = self.nodes_of(row)
+        if nodes and self.times.known:
+            ms = self.times.ms_of(nodes, single=kind == NODE)
+            if ms == ms:
+                part = share(ms / self.times.total_ms) if self.times.total_ms else ""
+                provider = provider_name(self.times.provider_of(nodes))
+                lines.append(_safe(f"{milliseconds(ms)} ms · {part} · {provider}"))
+        if kind == NODE:
+            fused = self.times.fused_text(index)
+            if fused:
+                lines.append(_safe(fused))
+        lines += [f"<b>{_safe(text)}</b>" for text in self.troubles(row)[:3]]
+        return "<br>".join(line for line in lines if line)
+
+    def _kind_line(self, node: NodeInfo) -> str:
+        words = [f"{node.domain}::{node.op}" if node.domain else node.op]
+        if node.n_parameters:
+            words.append(f"{count(node.n_parameters)} parameters")
+            words.append(size_of(node.parameter_bytes))
+        if node.bodies:
+            words.append("double-click to enter")
+        return _safe(" · ".join(words))
+
+
+def _safe(text: str) -> str:
+    return html.escape(shown(text))
+
+
+def ramp(token: str, shade: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
+    """Return colours from a quiet box (0) to a palette token (1), as ARGB."""
+    low, high = theme.colour("line"), theme.colour(token)
+    ends = np.array([low.getRgb()[:3], high.getRgb()[:3]], dtype=np.float64)
+    rgb = np.rint(ends[0] + shade[:, None] * (ends[1] - ends[0])).astype(np.uint32)
+    argb = (0xFF << 24) | (rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2]
+    return argb.astype(np.uint32)
+
+
+def provider_colour(provider: str, providers: tuple[str, ...]) -> int:
+    """Return the ARGB colour of an execution provider among those in use."""
+    place = providers.index(provider) if provider in providers else len(providers)
+    return QColor(*colour_tables.distinct(place)).rgba()
+
+
+def as_image(picture: npt.NDArray[np.uint8]) -> QImage | None:
+    """Return a frame part as an image that keeps its pixels: maps in viridis."""
+    if picture.ndim not in (2, 3) or not picture.size:
+        return None
+    pixels = np.ascontiguousarray(picture)
+    height, width = pixels.shape[:2]
+    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+        channels = pixels.shape[2]
+        kind = (
+            QImage.Format.Format_RGB888
+            if channels == 3
+            else QImage.Format.Format_RGBA8888
+        )
+        return QImage(pixels.data, width, height, channels * width, kind).copy()
+    if pixels.ndim != 2:
+        return None
+    image = QImage(pixels.data, width, height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable(theme.viridis_table())
+    return image.copy()

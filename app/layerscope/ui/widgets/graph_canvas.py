@@ -1,0 +1,534 @@
+"""The network drawn: one widget, its own painting, twenty thousand nodes.
+
+The canvas knows rows of a `GraphScene` and what is to be written on them; what a
+row means is the panel's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QHelpEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from layerscope.ui import theme
+from layerscope.ui.widgets import graph_edges, graph_raster
+from layerscope.ui.widgets.graph_cards import (
+    CardLook,
+    CardPainter,
+    CardWords,
+    cut_to,
+    outline,
+)
+from layerscope.ui.widgets.graph_scene import CLOSED, FRAME, Area, GraphScene, Rows
+from layerscope.ui.widgets.graph_view import GraphView
+from layerscope.ui.widgets.paint_clock import painting
+
+READ_SCALE = 0.58
+PICTURE_SCALE = 0.26
+MOST_CARDS = 260
+MOST_PICTURES = 96
+_DRAG_PX = 4
+_SHORTEST_EDGE_PX = 2.0
+_MOST_FRAMES = 200
+_MOST_CURVES = 250
+_SETTLE_MS = 80
+
+
+class GraphCanvas(QWidget):
+    """Pan, zoom, choose and open; see `set_scene` and the setters below it.
+
+    Attributes
+    ----------
+    chosen : Signal(int)
+        A row was chosen, -1 for the ground.
+    opened : Signal(int)
+        A row was double-clicked, or Enter was pressed on it.
+    left : Signal
+        Backspace: leave the subgraph.
+    settled : Signal
+        Pan or zoom came to rest, or other rows are drawn large.
+    menu_wanted : Signal(int, QPoint)
+        A context menu for a row, at a global place.
+    copied : Signal(int)
+        Ctrl+C on a row.
+    """
+
+    chosen = Signal(int)
+    opened = Signal(int)
+    left = Signal()
+    settled = Signal()
+    menu_wanted = Signal(int, QPoint)
+    copied = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Network graph")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self.scene: GraphScene | None = None
+        self.view = GraphView()
+        self.row = -1
+        self._words: Callable[[int], CardWords] = lambda row: CardWords(str(row))
+        self._tooltip: Callable[[int], str] = lambda row: ""
+        self._bars: npt.NDArray[np.float64] = np.zeros(0)
+        self._colours: npt.NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
+        self._pictures: Mapping[int, QImage] = {}
+        self._errors: frozenset[int] = frozenset()
+        self._hits: frozenset[int] = frozenset()
+        self._traced: tuple[frozenset[int], frozenset[int]] | None = None
+        self._cards = CardPainter(1.0)
+        self._begun = False
+        self._press: QPointF | None = None
+        self._dragged = False
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self.settled)
+        theme.changed.connect(self._restyle)
+
+    # --- what is shown ----------------------------------------------------------
+
+    def set_scene(
+        self, scene: GraphScene | None, keep: tuple[int, int] | None = None
+    ) -> None:
+        """Show another graph, or the same one with other groups open.
+
+        Parameters
+        ----------
+        keep : (int, int), optional
+            Kind and index of an item that stays where it is on the screen; without
+            it the view starts anew.
+        """
+        anchor = self._place_of(keep)
+        self.scene = scene
+        n = len(scene) if scene is not None else 0
+        self.row = -1
+        self._bars = np.full(n, np.nan)
+        self._colours = np.full(n, theme.colour("line").rgba(), dtype=np.uint32)
+        self._pictures = {}
+        self._errors = self._hits = frozenset()
+        self._traced = None
+        after = self._place_of(keep)
+        if scene is not None and anchor is not None and after is not None:
+            self.view.pan(anchor[0] - after[0], anchor[1] - after[1])
+        else:
+            self._begun = False
+            self._begin()
+        self._changed_view()
+
+    def set_words(
+        self, words: Callable[[int], CardWords], tooltip: Callable[[int], str]
+    ) -> None:
+        """Say what is written on a row and in its tooltip."""
+        self._words = words
+        self._tooltip = tooltip
+        self.update()
+
+    def set_bars(
+        self, bars: npt.NDArray[np.float64], colours: npt.NDArray[np.uint32]
+    ) -> None:
+        """Set each row's bar, 0 to 1 or NaN, and its colour, ARGB."""
+        self._bars, self._colours = bars, colours
+        self.update()
+
+    def set_pictures(self, pictures: Mapping[int, QImage]) -> None:
+        """Set the thumbnails by row."""
+        self._pictures = pictures
+        self.update()
+
+    def set_errors(self, rows: frozenset[int]) -> None:
+        """Set the rows outlined in the warning colour."""
+        self._errors = rows
+        self.update()
+
+    def set_hits(self, rows: frozenset[int]) -> None:
+        """Set the rows that a search found."""
+        self._hits = rows
+        self.update()
+
+    def set_traced(self, rows: set[int] | None, edges: set[int] | None = None) -> None:
+        """Light up rows and edges and let all others pale; None for no trace."""
+        self._traced = (
+            None if rows is None else (frozenset(rows), frozenset(edges or ()))
+        )
+        self.update()
+
+    def set_row(self, row: int, *, reveal: bool = False) -> None:
+        """Mark a row as chosen, and bring it into sight."""
+        self.row = row
+        if self.scene is not None and row >= 0:
+            self.setAccessibleDescription(", ".join(filter(None, self._words(row))))
+            if reveal:
+                self.view.reveal(self._box(row))
+                self._changed_view()
+        self.update()
+
+    def readable(self) -> bool:
+        """Return whether cards are drawn with words."""
+        return self.view.scale >= READ_SCALE
+
+    def picture_rows(self) -> list[int]:
+        """Return the rows drawn large enough to wear a picture."""
+        if self.scene is None or self.view.scale < PICTURE_SCALE:
+            return []
+        return [int(row) for row in self.scene.leaves_in(self.view.area)[:MOST_PICTURES]]
+
+    # --- moving about -----------------------------------------------------------
+
+    def fit(self) -> None:
+        """Show everything."""
+        if self.scene is not None:
+            self.view.fit(self.scene.bounds)
+            self._changed_view()
+
+    def zoom(self, factor: float) -> None:
+        """Zoom around the chosen item, or the middle."""
+        x, y = self.width() / 2, self.height() / 2
+        if self.row >= 0:
+            box = self._box(self.row)
+            middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+            at = self.view.to_pixels(*middle)
+            if 0 <= at[0] <= self.width() and 0 <= at[1] <= self.height():
+                x, y = at
+        self.view.zoom(factor, x, y)
+        self._changed_view()
+
+    def centre_on(self, row: int) -> None:
+        """Bring a row to the middle, at a readable zoom."""
+        if self.scene is None or row < 0:
+            return
+        box = self._box(row)
+        if self.view.scale < READ_SCALE:
+            self.view.scale = 0.9
+        self.view.centre((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        self._changed_view()
+
+    def walk(self, dx: int, dy: int) -> None:
+        """Choose the neighbour in a direction."""
+        if self.scene is None or not len(self.scene):
+            return
+        if self.row < 0:
+            rows = self.scene.leaves_in(self.view.area)
+            row = int(rows[0]) if len(rows) else 0
+        else:
+            row = self.scene.neighbour(self.row, dx, dy)
+        if row != self.row:
+            self.set_row(row, reveal=True)
+            self.chosen.emit(row)
+
+    def _begin(self) -> None:
+        if self.scene is not None and not self._begun and self.width() > 40:
+            self.view.resize(self.width(), self.height())
+            self.view.begin(self.scene.bounds)
+            self._begun = True
+
+    def _changed_view(self) -> None:
+        self._settle.start()
+        self.update()
+
+    def _place_of(self, item: tuple[int, int] | None) -> tuple[float, float] | None:
+        """Return where an item's left top is on the screen, open or closed."""
+        if self.scene is None or item is None:
+            return None
+        kinds = (CLOSED, FRAME) if item[0] in (CLOSED, FRAME) else (item[0],)
+        for kind in kinds:
+            row = self.scene.row_of(kind, item[1])
+            if row >= 0:
+                box = self._box(row)
+                return self.view.to_pixels(box.left, (box.top + box.bottom) / 2)
+        return None
+
+    def _box(self, row: int) -> Area:
+        assert self.scene is not None
+        x, y, width, height = self.scene.boxes[row].tolist()
+        return Area(x, y, x + width, y + height)
+
+    # --- painting ---------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """Draw what is in sight, in as much detail as can be seen."""
+        with painting(self), QPainter(self) as painter:
+            painter.fillRect(self.rect(), theme.colour("panel"))
+            if self.scene is None or not len(self.scene):
+                return
+            leaves = self.scene.leaves_in(self.view.area)
+            edges = self.scene.edges_in(
+                self.view.area, shortest=_SHORTEST_EDGE_PX / self.view.scale
+            )
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self._draw_frames(painter)
+            if self.view.scale >= READ_SCALE and len(leaves) <= MOST_CARDS:
+                self._draw_edges(painter, edges)
+                self._draw_cards(painter, leaves)
+            else:
+                self._draw_small(painter, leaves, edges)
+            self._draw_marks(painter, leaves)
+
+    def _rect(self, row: int) -> QRectF:
+        x, y, width, height = self.scene.boxes[row].tolist()  # type: ignore[union-attr]
+        left, top = self.view.to_pixels(x, y)
+        return QRectF(left, top, width * self.view.scale, height * self.view.scale)
+
+    def _draw_frames(self, painter: QPainter) -> None:
+        assert self.scene is not None
+        if self.view.scale != self._cards.scale:
+            self._cards = CardPainter(self.view.scale)
+        frames = self.scene.frames_in(self.view.area)
+        depth: list[QRectF] = []
+        frames = frames[self.scene.boxes[frames, 2] * self.view.scale >= 6]
+        for row in frames[:_MOST_FRAMES].tolist():
+            rect = self._rect(row)
+            # Cut far outside: Qt's rasteriser slows down on huge shapes.
+            seen = rect.intersected(QRectF(self.rect()).adjusted(-40, -40, 40, 40))
+            while depth and not depth[-1].contains(rect.center()):
+                depth.pop()
+            self._cards.frame(
+                painter, seen, self._words(row).title, len(depth), row in self._errors
+            )
+            depth.append(rect)
+
+    def _draw_edges(self, painter: QPainter, edges: Rows) -> None:
+        assert self.scene is not None
+        if len(edges) > _MOST_CURVES:
+            picture = self._blank()
+            self._raster_edges(picture, edges)
+            self._draw_raster(painter, picture)
+            return
+        lit = self._lit_edges()
+        plain = [edge for edge in edges.tolist() if edge not in lit]
+        marked = [edge for edge in edges.tolist() if edge in lit]
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        quiet = theme.colour("muted", 0.25 if self._traced else 0.6)
+        for chosen, pen in (
+            (plain, QPen(quiet, 1.0)),
+            (marked, QPen(theme.colour("accent"), 1.6)),
+        ):
+            if chosen:
+                painter.setPen(pen)
+                path = graph_edges.curves(self.scene, np.array(chosen), self.view)
+                painter.drawPath(path)
+
+    def _lit_edges(self) -> set[int] | frozenset[int]:
+        if self._traced is not None:
+            return self._traced[1]
+        return self.scene.touching(self.row) if self.scene and self.row >= 0 else set()
+
+    def _draw_cards(self, painter: QPainter, leaves: Rows) -> None:
+        assert self.scene is not None
+        kinds = self.scene.items[leaves, 0].tolist()
+        for row, kind in zip(leaves.tolist(), kinds, strict=True):
+            look = CardLook(
+                bar=float(self._bars[row]),
+                colour=QColor.fromRgba(int(self._colours[row])),
+                stack=kind == CLOSED,
+                error=row in self._errors,
+                faint=self._traced is not None and row not in self._traced[0],
+            )
+            self._cards.card(
+                painter, self._rect(row), self._words(row), look, self._pictures.get(row)
+            )
+
+    def _draw_small(self, painter: QPainter, leaves: Rows, edges: Rows) -> None:
+        """Draw boxes without words as pixels, with pictures where they have room."""
+        assert self.scene is not None
+        picture = self._blank()
+        self._raster_edges(picture, edges)
+        boxes = self.scene.boxes[leaves].astype(np.float64)
+        boxes[:, 0] = (boxes[:, 0] - self.view.x) * self.view.scale
+        boxes[:, 1] = (boxes[:, 1] - self.view.y) * self.view.scale
+        boxes[:, 2:] *= self.view.scale
+        fills = self._colours[leaves]
+        if self._traced is not None:
+            on_way = np.isin(leaves, np.fromiter(self._traced[0], dtype=np.int64))
+            fills = np.where(on_way, fills, theme.colour("line").rgba())
+        graph_raster.fill_boxes(
+            picture, boxes * self.devicePixelRatioF(), fills.astype(np.uint32)
+        )
+        self._draw_raster(painter, picture)
+        if self.view.scale >= PICTURE_SCALE:
+            for row in leaves[:MOST_PICTURES].tolist():
+                thumbnail = self._pictures.get(row)
+                if thumbnail is not None:
+                    rect = self._rect(row).adjusted(2, 2, -2, -5)
+                    painter.drawImage(rect, thumbnail, cut_to(thumbnail, rect))
+
+    def _blank(self) -> graph_raster.Pixels:
+        ratio = self.devicePixelRatioF()
+        return graph_raster.blank(
+            round(self.width() * ratio), round(self.height() * ratio)
+        )
+
+    def _raster_edges(self, picture: graph_raster.Pixels, edges: Rows) -> None:
+        assert self.scene is not None
+        lines, owners = graph_edges.straight_lines(self.scene, edges, self.view)
+        quiet = theme.colour("muted", 0.3 if self._traced else 0.55).rgba()
+        colours = np.full(len(lines), quiet, dtype=np.uint32)
+        lit = self._lit_edges()
+        if lit:
+            is_lit = np.isin(owners, np.fromiter(lit, dtype=np.int64, count=len(lit)))
+            colours[is_lit] = theme.colour("accent").rgba()
+            lines = np.concatenate([lines[~is_lit], lines[is_lit]])
+            colours = np.concatenate([colours[~is_lit], colours[is_lit]])
+        graph_raster.draw_lines(picture, lines * self.devicePixelRatioF(), colours)
+
+    def _draw_raster(self, painter: QPainter, picture: graph_raster.Pixels) -> None:
+        height, width = picture.shape
+        image = QImage(
+            picture.data, width, height, 4 * width, QImage.Format.Format_ARGB32
+        )
+        image.setDevicePixelRatio(self.devicePixelRatioF())
+        painter.drawImage(0, 0, image)
+
+    def _draw_marks(self, painter: QPainter, leaves: Rows) -> None:
+        """Outline what is chosen, found or in error; at least a few pixels large."""
+        seen = set(leaves.tolist())
+        if self.view.scale < READ_SCALE:
+            for row in list(seen & self._errors)[:200]:
+                outline(painter, self._grown(row), theme.colour("warning"))
+        for row in list(seen & self._hits)[:400]:
+            outline(painter, self._grown(row), theme.colour("good"), 1.6)
+        if self.scene is not None and 0 <= self.row < len(self.scene):
+            outline(painter, self._grown(self.row), theme.colour("accent"))
+
+    def _grown(self, row: int) -> QRectF:
+        rect = self._rect(row)
+        dx, dy = max(0.0, 5 - rect.width()) / 2, max(0.0, 5 - rect.height()) / 2
+        return rect.adjusted(-dx, -dy, dx, dy)
+
+    # --- hands ------------------------------------------------------------------
+
+    def row_at(self, place: QPointF) -> int:
+        """Return the row below a place of the widget, -1 for none."""
+        if self.scene is None:
+            return -1
+        return self.scene.row_at(*self.view.to_graph(place.x(), place.y()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Begin a click or a drag."""
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self._press = event.position()
+            self._dragged = False
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Pan while a button is down."""
+        if self._press is None:
+            return
+        delta = event.position() - self._press
+        if not self._dragged and delta.manhattanLength() < _DRAG_PX:
+            return
+        if not self._dragged:
+            self._dragged = True
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        self._press = event.position()
+        self.view.pan(delta.x(), delta.y())
+        self._changed_view()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Choose what was clicked, if it was a click."""
+        if self._press is None:
+            return
+        self._press = None
+        self.unsetCursor()
+        if not self._dragged and event.button() == Qt.MouseButton.LeftButton:
+            row = self.row_at(event.position())
+            self.set_row(row)
+            self.chosen.emit(row)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Open or close what is below."""
+        row = self.row_at(event.position())
+        if row >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self.opened.emit(row)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Zoom at the pointer; with Shift, or sideways, pan."""
+        delta, place = event.angleDelta(), event.position()
+        sideways = abs(delta.x()) > abs(delta.y())
+        if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.view.pan((delta.x() or delta.y()) / 2, 0)
+        else:
+            self.view.zoom(1.0015 ** delta.y(), place.x(), place.y())
+        self._changed_view()
+        event.accept()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        """Ask for a menu of what is below, or of the chosen row."""
+        row = self.row
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            row = self.row_at(QPointF(event.pos()))
+        self.menu_wanted.emit(row, event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Walk, zoom, fit, open and leave."""
+        key, shift = event.key(), event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        steps = {
+            Qt.Key.Key_Left: (-1, 0),
+            Qt.Key.Key_Right: (1, 0),
+            Qt.Key.Key_Up: (0, -1),
+            Qt.Key.Key_Down: (0, 1),
+        }
+        if shift and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self.zoom(1.25 if key == Qt.Key.Key_Up else 0.8)
+        elif shift and key == Qt.Key.Key_Backspace:
+            self.zoom(1.0 / self.view.scale)
+        elif plain and key in steps:
+            self.walk(*steps[Qt.Key(key)])
+        elif plain and key == Qt.Key.Key_Space:
+            self.fit()
+        elif plain and key == Qt.Key.Key_Backspace:
+            self.left.emit()
+        elif plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.row >= 0:
+            self.opened.emit(self.row)
+        elif plain and key == Qt.Key.Key_Escape and self._traced is not None:
+            self.set_traced(None)
+        elif (
+            key == Qt.Key.Key_C
+            and event.modifiers() == Qt.KeyboardModifier.ControlModifier
+            and self.row >= 0
+        ):
+            self.copied.emit(self.row)
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Show a tooltip for the row below the pointer."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            row = self.row_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), self._tooltip(row) if row >= 0 else "")
+            return True
+        return super().event(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Take the new size; the first real one decides where to begin."""
+        if self._begun:
+            self.view.resize(self.width(), self.height())
+        else:
+            self._begin()
+        self._changed_view()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Ask for one row of cards."""
+        return QSize(900, 124)
+
+    def _restyle(self) -> None:
+        self._cards = CardPainter(self.view.scale)
+        self.update()

@@ -1,0 +1,109 @@
+"""From layout units to pixels and back: pan, zoom, fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from layerscope.ui.widgets.graph_scene import Area
+
+SMALLEST, LARGEST = 1e-5, 4.0
+COMFORTABLE = 1.3
+READABLE = 0.7
+MARGIN = 6.0
+
+
+@dataclass
+class GraphView:
+    """Which part of the graph is seen.
+
+    Attributes
+    ----------
+    scale : float
+        Pixels per layout unit.
+    x, y : float
+        What is at the widget's top left corner, in layout units.
+    width, height : float
+        Size of the widget in pixels.
+    """
+
+    scale: float = 1.0
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 1.0
+    height: float = 1.0
+
+    @property
+    def area(self) -> Area:
+        """What is seen, in layout units."""
+        return Area(
+            self.x,
+            self.y,
+            self.x + self.width / self.scale,
+            self.y + self.height / self.scale,
+        )
+
+    def to_graph(self, x: float, y: float) -> tuple[float, float]:
+        """Return the place in the graph below a pixel."""
+        return self.x + x / self.scale, self.y + y / self.scale
+
+    def to_pixels(self, x: float, y: float) -> tuple[float, float]:
+        """Return the pixel of a place in the graph."""
+        return (x - self.x) * self.scale, (y - self.y) * self.scale
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Move the content by pixels."""
+        self.x -= dx / self.scale
+        self.y -= dy / self.scale
+
+    def zoom(self, factor: float, x: float, y: float) -> None:
+        """Scale by `factor`; what is at the pixel (x, y) stays there."""
+        graph_x, graph_y = self.to_graph(x, y)
+        self.scale = min(max(self.scale * factor, SMALLEST), LARGEST)
+        self.x = graph_x - x / self.scale
+        self.y = graph_y - y / self.scale
+
+    def fit(self, bounds: Area) -> None:
+        """Show all of `bounds`, centred, no larger than comfortable."""
+        self.scale = min(self._fitting(bounds), COMFORTABLE)
+        self.centre((bounds.left + bounds.right) / 2, (bounds.top + bounds.bottom) / 2)
+
+    def begin(self, bounds: Area) -> None:
+        """Show all of `bounds` if that can be read, else its left end."""
+        self.fit(bounds)
+        if self.scale >= READABLE:
+            return
+        tall = (self.height - 2 * MARGIN) / max(bounds.bottom - bounds.top, 1.0)
+        self.scale = min(max(tall, READABLE), 1.0)
+        self.x = bounds.left - MARGIN / self.scale
+        self.y = (bounds.top + bounds.bottom) / 2 - self.height / 2 / self.scale
+
+    def centre(self, x: float, y: float) -> None:
+        """Bring a place to the middle."""
+        self.x = x - self.width / 2 / self.scale
+        self.y = y - self.height / 2 / self.scale
+
+    def reveal(self, box: Area) -> None:
+        """Pan as little as needed to see `box`."""
+        area, margin = self.area, 2 * MARGIN / self.scale
+        if box.right - box.left + 2 * margin > area.right - area.left:
+            self.x = box.left - margin
+        elif box.left - margin < area.left:
+            self.x = box.left - margin
+        elif box.right + margin > area.right:
+            self.x += box.right + margin - area.right
+        if box.bottom - box.top > area.bottom - area.top:
+            self.y = box.top
+        elif box.top < area.top:
+            self.y = box.top
+        elif box.bottom > area.bottom:
+            self.y += box.bottom - area.bottom
+
+    def resize(self, width: float, height: float) -> None:
+        """Take the widget's new size; what is in the middle row stays there."""
+        self.y += (self.height - height) / 2 / self.scale
+        self.width, self.height = max(width, 1.0), max(height, 1.0)
+
+    def _fitting(self, bounds: Area) -> float:
+        across = (self.width - 2 * MARGIN) / max(bounds.right - bounds.left, 1.0)
+        down = (self.height - 2 * MARGIN) / max(bounds.bottom - bounds.top, 1.0)
+        return min(max(min(across, down), SMALLEST), LARGEST)

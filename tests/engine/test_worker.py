@@ -1,0 +1,108 @@
+"""The two lanes of the engine process."""
+
+import time
+
+import pytest
+
+from layerscope.client.engine_client import EngineClient
+from layerscope.protocol.messages import (
+    Cancelled,
+    CloseModel,
+    Failed,
+    Fault,
+    FindDevices,
+    Finished,
+    LastEvent,
+    ModelReady,
+    OpenModel,
+    Run,
+    RunAnswered,
+)
+
+
+@pytest.fixture
+def client(monkeypatch):
+    monkeypatch.setenv("LAYERSCOPE_FAULTS", "1")
+    client = EngineClient(arena_bytes=16 << 20)
+    client.start()
+    yield client
+    client.close()
+
+
+def last_of(client, jobs, timeout_s=30.0):
+    """Return the last event of each job."""
+    last = {}
+    deadline = time.monotonic() + timeout_s
+    while set(jobs) - set(last):
+        assert time.monotonic() < deadline, last
+        client.wait(0.05)
+        for event in client.poll():
+            if isinstance(event, LastEvent):
+                assert event.job not in last, "two last events of one job"
+                last[event.job] = event
+    return last
+
+
+def occupy(client):
+    """Keep the run lane busy until the job is cancelled."""
+    job = client.next_job()
+    client.send(Fault(job=job, kind="wait"))
+    return job
+
+
+def test_a_query_does_not_wait_for_a_run(client):
+    busy = occupy(client)
+    events = list(client.call(FindDevices(job=client.next_job())))
+    assert isinstance(events[-1], Finished)
+    client.cancel(busy)
+    assert isinstance(last_of(client, [busy])[busy], Cancelled)
+
+
+def test_the_newest_run_replaces_the_one_that_waits(client, tiny_models):
+    path = str(tiny_models / "mlp.onnx")
+    opened = list(client.call(OpenModel(job=client.next_job(), model=1, path=path)))
+    assert any(isinstance(event, ModelReady) for event in opened)
+    busy = occupy(client)
+    jobs = [client.next_job() for _ in range(4)]
+    for job in jobs:
+        client.send(Run(job=job, model=1))
+    client.cancel(busy)
+    last = last_of(client, [busy, *jobs])
+    assert [type(last[job]) for job in jobs] == [Cancelled] * 3 + [Finished]
+    assert all(last[job].replaced for job in jobs[:3])
+
+
+def test_a_waiting_run_can_be_cancelled(client, tiny_models):
+    path = str(tiny_models / "mlp.onnx")
+    list(client.call(OpenModel(job=client.next_job(), model=1, path=path)))
+    busy = occupy(client)
+    waiting = client.next_job()
+    client.send(Run(job=waiting, model=1))
+    client.cancel(waiting)
+    last = last_of(client, [waiting])[waiting]
+    assert isinstance(last, Cancelled)
+    assert not last.replaced
+    client.cancel(busy)
+    last_of(client, [busy])
+
+
+def test_a_closed_model_says_so(client, tiny_models):
+    path = str(tiny_models / "mlp.onnx")
+    list(client.call(OpenModel(job=client.next_job(), model=1, path=path)))
+    list(client.call(CloseModel(job=client.next_job(), model=1)))
+    run = Run(job=client.next_job(), model=1)
+    last = list(client.call(run, raise_failures=False))[-1]
+    assert isinstance(last, Failed)
+    assert "no longer open" in last.message
+
+
+def test_warm_up_is_kept_apart_from_the_samples(client, tiny_models):
+    path = str(tiny_models / "mlp.onnx")
+    list(client.call(OpenModel(job=client.next_job(), model=1, path=path)))
+    answers = []
+    for repeats in (7, 3):
+        run = Run(job=client.next_job(), model=1, repeats=repeats)
+        answers += [e for e in client.call(run) if isinstance(e, RunAnswered)]
+    assert [len(a.samples_ms) for a in answers] == [7, 3]
+    assert answers[0].stages.warm_up_ms >= 0
+    assert answers[1].stages.warm_up_ms == -1
