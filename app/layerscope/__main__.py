@@ -30,8 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from layerscope.ui import launch
 
             if request.first_run is not None:
-                return launch.first_run_offscreen(request.first_run)
-            return launch.run_window(request.model, request.input)
+                return launch.first_run_offscreen(
+                    request.model, request.input, request.first_run
+                )
+            return launch.window(request.model, request.input)
         if isinstance(request, arguments.ScreenshotRequest):
             from layerscope.ui import launch
 
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 request.input,
                 request.output,
                 size=request.size,
-                theme=request.theme,
+                theme="light" if request.theme == "light" else "dark",
             )
         return carry_out(request)
 

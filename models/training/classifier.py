@@ -1,4 +1,4 @@
-"""Train a picture classifier with one learning-rate cycle, resumably."""
+"""Train a picture classifier with two learning-rate cycles, resumably."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class Recipe:
 
     Attributes
     ----------
-    epochs : int
+    epochs, restart_epochs : int
+        Of the first learning-rate cycle and of a second, gentler one.
     batch_size : int
-    peak_learning_rate : float
-        Reached after a fifth of the steps, then falling to zero on a line.
+    peak_learning_rate, restart_learning_rate : float
+        Reached after a fifth of a cycle's steps, then falling to zero on a line.
     weight_decay : float
     label_smoothing : float
     average_decay : float
@@ -32,12 +33,27 @@ class Recipe:
     """
 
     epochs: int = 18
+    restart_epochs: int = 12
     batch_size: int = 128
     peak_learning_rate: float = 0.2
+    restart_learning_rate: float = 0.1
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     average_decay: float = 0.998
     seed: int = 0
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of both cycles."""
+        return self.epochs + self.restart_epochs
+
+    def learning_rate(self, epoch: float) -> float:
+        """Return the rate at a point in time, in epochs from the start."""
+        peak, done = self.peak_learning_rate, epoch / self.epochs
+        if done >= 1:
+            peak = self.restart_learning_rate
+            done = (epoch - self.epochs) / self.restart_epochs
+        return peak * min(done / 0.2, (1 - done) / 0.8)
 
 
 def accuracy(network: nn.Module, split: cifar10.Split) -> float:
@@ -96,7 +112,6 @@ def train(
     )
     loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     steps_per_epoch = len(train_split.labels) // recipe.batch_size
-    total = max(1, steps_per_epoch * recipe.epochs)
     first_epoch = 0
     if checkpoint is not None and checkpoint.is_file():
         saved = torch.load(checkpoint, weights_only=True)
@@ -104,23 +119,22 @@ def train(
         average.load_state_dict(saved["average"])
         optimiser.load_state_dict(saved["optimiser"])
         first_epoch = saved["epoch"]
-    for epoch in range(first_epoch, recipe.epochs):
+    for epoch in range(first_epoch, recipe.total_epochs):
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
         network.train()
         loss_sum = 0.0
         batches = cifar10.augmented_batches(train_split, recipe.batch_size, generator)
         for step, (pictures, labels) in enumerate(batches):
-            done = (epoch * steps_per_epoch + step) / total
-            rate = recipe.peak_learning_rate * min(done / 0.2, (1 - done) / 0.8)
+            now = epoch + step / steps_per_epoch
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = recipe.learning_rate(now)
             pictures = pictures.contiguous(memory_format=torch.channels_last)
             loss = loss_of(network(pictures), labels)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             loss_sum += loss.item()
-            _update_average(average, network, recipe.average_decay, done)
+            _update_average(average, network, recipe.average_decay, now)
             out_of_time = (
                 time_limit_s is not None and time.monotonic() - started > time_limit_s
             )
@@ -128,7 +142,7 @@ def train(
                 return average.eval()
         reached = accuracy(average, test_split)
         sys.stdout.write(
-            f"epoch {epoch + 1}/{recipe.epochs}  "
+            f"epoch {epoch + 1}/{recipe.total_epochs}  "
             f"loss {loss_sum / max(1, steps_per_epoch):.3f}  "
             f"test {100 * reached:.2f} %  {time.monotonic() - started:.0f} s\n"
         )
@@ -149,9 +163,9 @@ def train(
 
 @torch.no_grad()
 def _update_average(
-    average: nn.Module, network: nn.Module, decay: float, done: float
+    average: nn.Module, network: nn.Module, decay: float, epoch: float
 ) -> None:
-    keep = min(decay, done * 50)
+    keep = min(decay, epoch)
     for kept, new in zip(
         average.state_dict().values(), network.state_dict().values(), strict=True
     ):

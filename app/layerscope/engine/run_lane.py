@@ -18,7 +18,6 @@ from layerscope.engine.runtime import devices
 from layerscope.engine.runtime.running import RunningModel
 from layerscope.engine.sources import Sources
 from layerscope.engine.tasks.base import TaskContext
-from layerscope.engine.trace import Trace
 from layerscope.protocol.arrays import ArrayArena
 from layerscope.protocol.frames import FrameRing, LayerSummary
 from layerscope.protocol.messages import (
@@ -93,8 +92,15 @@ class RunLane:
         described = structure.describe(file)
         report = preflight.preflight(file, folder, described)
         yield Preflighted(job=command.job, model=command.model, report=report)
-        for page in structure.pages(described):
-            yield GraphDescribed(job=command.job, model=command.model, **page)
+        pages = structure.pages(described)
+        for number, page in enumerate(pages):
+            yield GraphDescribed(
+                job=command.job,
+                model=command.model,
+                page=number,
+                n_pages=len(pages),
+                **page,
+            )
         context = TaskContext(
             model=file, folder=folder, inputs=report.inputs, outputs=report.outputs
         )
@@ -239,7 +245,7 @@ class RunLane:
             looked.drift = largest_difference(untouched, looked.outputs)
             looked.outputs = untouched
         started = time.perf_counter()
-        trace = Trace.of(tensors)
+        trace = running.trace(tensors, feeds)
         for lens in self._lenses:
             pictures, layers = lens.look(trace, command.watch)
             looked.pictures.update(pictures)

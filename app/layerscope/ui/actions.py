@@ -139,7 +139,7 @@ class ActionRegistry(QObject):
         menus: dict[str, QMenu] = {}
         sections: dict[str, int] = {}
         for title in MENUS:
-            menus[title] = bar.addMenu(f"&{title}")
+            menus[title] = bar.addMenu(title)
             menus[title].aboutToShow.connect(self.refresh)
         for spec in self._specs.values():
             if not spec.menu:

@@ -84,9 +84,8 @@ class TroubleBanner(QWidget):
 
     def buttons(self) -> list[QPushButton]:
         """Return the buttons offered now."""
-        widgets = [
-            self._buttons.itemAt(n).widget() for n in range(self._buttons.count())
-        ]
+        items = [self._buttons.itemAt(n) for n in range(self._buttons.count())]
+        widgets = [item.widget() for item in items if item is not None]
         return [widget for widget in widgets if isinstance(widget, QPushButton)]
 
     def _add(self, words: str, tip: str, run: Any) -> None:

@@ -125,7 +125,7 @@ def screenshot(
     output: Path,
     *,
     size: tuple[int, int] = FIRST_RUN_SIZE,
-    theme: theme.Mode = "dark",  # noqa: F811
+    theme: theme.Mode = "dark",
 ) -> int:
     """Draw the real window off-screen into a picture.
 

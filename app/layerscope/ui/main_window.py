@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, cast
 
-from PySide6.QtCore import QByteArray, QSettings, QTimer
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -149,6 +149,8 @@ class MainWindow(QMainWindow):
         if not self._arranged:
             self.layout_.arrange()
             self._arranged = True
+        # Nothing is chosen yet: no control wears the focus frame.
+        self.centralWidget().setFocus()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Keep the palette inside."""
@@ -189,6 +191,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.banner)
         column.addWidget(self.layout_, 1)
         column.addWidget(self.status)
+        content.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCentralWidget(content)
 
     def _connect_panels(self) -> None:

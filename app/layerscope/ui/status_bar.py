@@ -128,12 +128,12 @@ class StatusBar(QWidget):
 
     def texts(self) -> str:
         """Return the whole line as text."""
-        labels = [
-            label.text()
-            for label in self.findChildren(QLabel)
-            if not label.isHidden() and label.parentWidget().isVisibleTo(self)
-        ]
-        return " ".join(text for text in labels if text)
+        labels = [label for label in self.findChildren(QLabel) if self._shows(label)]
+        texts = [label.text() for label in labels]
+        return " ".join(text for text in texts if text)
+
+    def _shows(self, label: QLabel) -> bool:
+        return label.isVisibleTo(self)
 
 
 class _Figure(QWidget):

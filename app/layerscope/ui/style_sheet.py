@@ -50,7 +50,7 @@ QToolButton:disabled, QPushButton:disabled, QComboBox:disabled { color: @muted; 
 QToolButton::menu-indicator { image: none; width: 0; }
 QToolButton[flat="true"], QComboBox[flat="true"] {
     background: transparent; border: 1px solid transparent; color: @muted;
-    padding: 0 6px; min-height: 22px; max-height: 22px; border-radius: 5px;
+    padding: 0 2px; min-height: 22px; max-height: 22px; border-radius: 5px;
 }
 QToolButton[flat="true"]:hover, QComboBox[flat="true"]:hover {
     background: @raised; color: @text;
@@ -66,6 +66,7 @@ QToolButton[primary="true"]:hover { border-color: @text; }
 QToolButton[primary="true"]:disabled {
     background: @raised; border-color: @line; color: @muted;
 }
+QToolButton[worded="true"] { padding: 0 2px 0 10px; }
 QToolButton[strong="true"] { font-weight: 600; }
 QToolButton[search="true"] { color: @muted; text-align: left; }
 QFrame[banner="true"] {
@@ -73,6 +74,23 @@ QFrame[banner="true"] {
 }
 
 QComboBox { padding: 0 8px; }
+QComboBox[flat="true"] { padding: 0 4px; }
+QComboBox[field="true"], QLineEdit[field="true"] {
+    background: transparent; border: 1px solid transparent; border-radius: 5px;
+    min-height: 20px; max-height: 20px; padding: 0 4px;
+}
+QComboBox[field="true"]:hover, QLineEdit[field="true"]:hover {
+    background: @raised; border-color: @line;
+}
+QComboBox[field="true"]:focus, QLineEdit[field="true"]:focus {
+    background: @raised; border-color: @accent;
+}
+QLineEdit[invalid="true"] { border: 1px solid @bad; }
+QToolButton[link="true"] {
+    background: transparent; border: 1px solid transparent; color: @accent;
+    padding: 0; min-height: 20px; max-height: 20px; font-weight: 600;
+}
+QToolButton[link="true"]:hover { background: @raised; }
 QComboBox::drop-down { border: none; width: 16px; }
 QComboBox::down-arrow {
     image: url(@icons/chevron-down.svg); width: 12px; height: 12px;

@@ -185,7 +185,8 @@ class TopBar(QWidget):
         self, action: str, text: str, icon: str, token: str, *, filled: bool
     ) -> QToolButton:
         button = QToolButton()
-        button.setText(text)
+        button.setText(f" {text}")  # Fusion puts icon and words close together
+        button.setProperty("worded", True)
         button.setAccessibleName(text)
         button.setToolTip(self._actions[action].toolTip())
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

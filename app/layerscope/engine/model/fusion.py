@@ -14,6 +14,8 @@ from layerscope.engine.model.extract import names_used
 
 MARK = "@"
 _LAYOUT_SUFFIXES = ("_nchwc", "_nhwc")
+# What onnxruntime puts before a name where it computes in another precision.
+_CAST_PREFIXES = ("InsertedPrecisionFreeCast_", "InsertedCast_")
 # They hand their input on as it is, or are folded into a view.
 _PASS_ON = frozenset(
     {"Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
@@ -104,13 +106,25 @@ class FusionMap:
             name = self._nodes[following[0]].output[0] if following else ""
         return ""
 
+    def _own_name(self, name: str) -> str:
+        """Return the file's name of a tensor, empty where it has none."""
+        if name in self._producer:
+            return name
+        for prefix in _CAST_PREFIXES:
+            if name.startswith(prefix) and name[len(prefix) :] in self._producer:
+                return name[len(prefix) :]
+        return ""
+
     def _cover(self, extended: Sequence[onnx.NodeProto]) -> list[FusedGroup]:
         """Find the file's nodes behind each node of the fused graph."""
-        made = {name for node in extended for name in node.output if name}
+        made = {
+            self._own_name(name) or name for node in extended for name in node.output
+        }
         groups = []
         for node in extended:
-            kept = [name for name in node.output if name in self._producer]
-            stop = made | set(node.input)
+            kept = [self._own_name(name) for name in node.output]
+            kept = [name for name in kept if name]
+            stop = made | {self._own_name(name) or name for name in node.input}
             waiting = [self._producer[name] for name in kept]
             members: set[int] = set()
             while waiting:

@@ -160,7 +160,7 @@ def _proved(device_id: str, name: str, provider: str, memory: int) -> DeviceInfo
             answer = session.run(None, {"x": np.full((4, 4), -1, np.float32)})[0]
             if answer.any():
                 reason = "it computed a wrong result for one plain operator."
-    except Exception as error:  # noqa: BLE001 - any failure means unusable
+    except Exception as error:
         logger.info("%s failed its probe", device_id, exc_info=True)
         first = " ".join(str(error).split())[-200:]
         reason = f"one plain operator failed on it ({first})."
@@ -229,7 +229,7 @@ def _load_cuda_libraries() -> None:
     if preload is not None:
         try:
             preload()
-        except Exception:  # noqa: BLE001 - the probe finds out what is missing
+        except Exception:
             logger.info("the CUDA libraries were not all loaded", exc_info=True)
 
 

@@ -20,7 +20,7 @@ from layerscope.engine.trace import Roles
 THUMB_CHANNELS = 16
 THUMB_PIXELS = 32
 THUMB_FEATURES = 256
-MAX_FULL_ELEMENTS = 1 << 23
+MAX_FULL_ELEMENTS = 1 << 25
 
 Array = npt.NDArray[Any]
 

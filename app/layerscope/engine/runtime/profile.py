@@ -146,6 +146,7 @@ def time_layers(
     runs: int,
     cancel: CancelToken,
     fusion: FusionMap | None,
+    shapes: Mapping[str, tuple[int, ...]],
     reuse: bool = True,
 ) -> tuple[LayerTime, ...]:
     """Time every group of nodes that runs as one.
@@ -156,6 +157,8 @@ def time_layers(
         Its nodes are renamed.
     fusion : FusionMap, optional
         None where it is not known; then names alone tell.
+    shapes : mapping of str to tuple of int
+        Run-time shapes of all tensors, weights too.
 
     Returns
     -------
@@ -189,7 +192,6 @@ def time_layers(
                     sample[members] = node
         for members, total in totals.items():
             samples.setdefault(members, []).append(total)
-    shapes = _shapes(order, sample, original)
     layers = []
     for members in order:
         node = sample[members]
@@ -206,28 +208,6 @@ def time_layers(
             )
         )
     return tuple(layers)
-
-
-def _shapes(
-    order: list[tuple[int, ...]],
-    sample: Mapping[tuple[int, ...], NodeRun],
-    nodes: list[onnx.NodeProto],
-) -> dict[str, tuple[int, ...]]:
-    """Give each node's tensors the shapes that its group ran with."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for members in order:
-        run = sample[members]
-        first, last = nodes[members[0]], nodes[members[-1]]
-        given = [name for name in first.input if name]
-        for name, (_, shape) in zip(given, run.inputs, strict=False):
-            shapes.setdefault(name, shape)
-        for name, (_, shape) in zip(last.output, run.outputs, strict=False):
-            shapes[name] = shape
-        for index in members[:-1]:
-            for name in nodes[index].output:
-                if run.outputs:
-                    shapes.setdefault(name, run.outputs[0][1])
-    return shapes
 
 
 def _members(

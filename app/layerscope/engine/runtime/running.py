@@ -251,6 +251,9 @@ class RunningModel:
     ) -> tuple[LayerTime, ...]:
         """Time every group of nodes that runs as one, in order of execution."""
         fusing = self._taps().fusing
+        shapes = {n: tuple(t.dims) for n, t in self._maker.model.weights.items()}
+        measured = self.measured_shapes(feeds)
+        shapes.update({name: shape for name, (_, shape) in measured.items()})
         with self._explained():
             return profile.time_layers(
                 self._maker.lean(),
@@ -259,6 +262,7 @@ class RunningModel:
                 runs=max(1, runs),
                 cancel=cancel,
                 fusion=fusing.fusion if fusing else None,
+                shapes=shapes,
             )
 
     def bench(
@@ -363,7 +367,7 @@ class RunningModel:
                 session, taps = self._maker.tapped(tensors)
             except LayerscopeError:
                 raise
-            except Exception:  # noqa: BLE001 - it can still be watched, slower
+            except Exception:
                 logger.warning("no tapped session could be made", exc_info=True)
                 self._live_fails = True
                 self.notes.append(

@@ -89,7 +89,7 @@ class SessionMaker:
             logger.info("the first session failed", exc_info=True)
             try:
                 return self._plainer()
-            except Exception:  # noqa: BLE001 - the first error tells more
+            except Exception:
                 logger.info("plainer sessions failed too", exc_info=True)
             raise
 

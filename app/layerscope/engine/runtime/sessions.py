@@ -38,7 +38,7 @@ def start_runtime() -> None:
     All sessions share one thread pool: with a pool each, the idle ones spin and
     take the cores from the one that works.
     """
-    global _started  # noqa: PLW0603 - onnxruntime's own state is global too
+    global _started
     if _started:
         return
     ort.set_default_logger_severity(4)  # what fails is raised and put into words
@@ -136,6 +136,6 @@ def main_provider(session: Session) -> str:
             counts[part.ep_name] = counts.get(part.ep_name, 0) + nodes
         if counts:
             return max(counts, key=lambda name: counts[name])
-    except Exception:  # noqa: BLE001 - placement is only reported
+    except Exception:
         logger.debug("no placement for this session", exc_info=True)
     return str(session.get_providers()[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+import onnx
+
 from layerscope.engine.model.structure import ModelStructure
 from layerscope.engine.model.taps import choose_taps, likely_survivors
 from layerscope.engine.runtime import memory
@@ -41,25 +43,14 @@ class TapPlan:
                 self.fusing = find_fusing(
                     maker.model, maker.providers, keep_shapes=maker.keep_shapes
                 )
-            except Exception:  # noqa: BLE001 - guessing serves instead
+            except Exception:
                 logger.info("the optimised graph was not to be had", exc_info=True)
         dtypes = {t.name: t.dtype for t in structure.tensors}
         if self.fusing is None:
             candidates = likely_survivors(graph)
         else:
             dtypes.update(self.fusing.dtypes)
-            made = {name: node.op_type for node in graph.node for name in node.output}
-            candidates = [
-                (name, made.get(name, ""))
-                for group in self.fusing.fusion.groups
-                for name in group.outputs
-            ]
-            order = {
-                name: index
-                for index, node in enumerate(graph.node)
-                for name in node.output
-            }
-            candidates.sort(key=lambda item: order.get(item[0], 0))
+            candidates = _survivors(graph, self.fusing)
         self.taps = choose_taps(candidates, dtypes)
         self._known = frozenset(self.taps)
 
@@ -94,3 +85,18 @@ class TapPlan:
                 return
             name = inner[0]
             yield name
+
+
+def _survivors(graph: onnx.GraphProto, fusing: Fusing) -> list[tuple[str, str]]:
+    """Return tensors that survive fusion and what makes them, in the file's order.
+
+    Further outputs of a node are statistics, masks or states and are left out.
+    """
+    group_of = {name: g for g in fusing.fusion.groups for name in g.outputs}
+    found = []
+    for node in graph.node:
+        name = node.output[0] if node.output else ""
+        if name in group_of:
+            quantised = node.op_type in ("QuantizeLinear", "DequantizeLinear")
+            found.append((name, group_of[name].op if quantised else node.op_type))
+    return found

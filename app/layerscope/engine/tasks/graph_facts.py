@@ -86,7 +86,7 @@ class GraphFacts:
         self.metadata = {item.key: item.value for item in model.proto.metadata_props}
         self.producer_name = model.proto.producer_name.lower()
         self.from_paddle = any(
-            node.name.startswith("p2o.") for node in model.proto.graph.node[:200]
+            node.name.startswith("p2o.") for node in model.proto.graph.node
         )
 
     def denotation(self, name: str) -> str:

@@ -9,6 +9,7 @@ Every step that decides something leaves a sentence in `Preprocessing.evidence`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +34,10 @@ _COLOUR_CORRELATION = np.array([[1, 0.95, 0.87], [0.95, 1, 0.95], [0.87, 0.95, 1
 _NEIGHBOUR_CORRELATION = 0.97
 # Beyond a factor of two the remembered statistics contradict a guess.
 _CONTRADICTION = math.log(2)
+
+_PICTURE_TYPES = ("float32", "float16", "float64", "uint8", "int8")
+# Names of what has a picture's shape by chance: attention caches, recurrent state.
+_NO_PICTURE = re.compile(r"past|cache|state|hidden|attention|mask", re.IGNORECASE)
 
 _CAFFE_MEAN_BGR: Triple = (103.94, 116.78, 123.68)
 _TENSORFLOW_NAMES = ("tf2onnx", "keras2onnx", "tensorflow", "tf", "tflite2onnx")
@@ -65,11 +70,11 @@ class PictureInput:
 
 
 def picture_input(info: TensorInfo) -> PictureInput | None:
-    """Read an input's shape as a picture's; None if it cannot hold one."""
-    if info.dtype not in ("float32", "float16", "float64", "uint8", "int8"):
-        return None
+    """Read an input's shape as a picture's; None if it is not made for one."""
     shape = info.shape
-    if shape is None or len(shape) not in (3, 4):
+    if info.dtype not in _PICTURE_TYPES or shape is None or len(shape) not in (3, 4):
+        return None
+    if _NO_PICTURE.search(info.name) or (len(shape) == 3 and 3 not in shape):
         return None
     if len(shape) == 4 and isinstance(shape[0], int) and shape[0] not in (1,):
         return None
@@ -99,6 +104,28 @@ def picture_input(info: TensorInfo) -> PictureInput | None:
     )
 
 
+def any_picture_input(info: TensorInfo) -> PictureInput | None:
+    """Read any 3- or 4-dimensional input as a picture's, if one is to be tried."""
+    shape = info.shape
+    if info.dtype not in _PICTURE_TYPES or shape is None or len(shape) not in (3, 4):
+        return None
+    meant = picture_input(info)
+    if meant is not None:
+        return meant
+    first = len(shape) - 3
+    channels, height, width = shape[first:]
+    return PictureInput(
+        rank=len(shape),
+        layout="NCHW",
+        layout_open=not isinstance(channels, int),
+        n_channels=channels if isinstance(channels, int) else 3,
+        height=height if isinstance(height, int) else None,
+        width=width if isinstance(width, int) else None,
+        height_axis=first + 1,
+        width_axis=first + 2,
+    )
+
+
 def _picture_axes(
     shape: tuple[Dimension, ...], channel: int, height: int, width: int
 ) -> bool:
@@ -125,13 +152,13 @@ def guess(
     context : TaskContext
         The model and what lies beside it.
     info : TensorInfo
-        The input; `picture_input` must accept it.
+        The input; `any_picture_input` must accept it.
     default : Preprocessing
         What is usual for the task, where nothing tells.
     side : int
         Pixels a side where the graph leaves them open.
     """
-    shape = picture_input(info)
+    shape = any_picture_input(info)
     if shape is None:
         return default
     base = replace(
@@ -140,7 +167,7 @@ def guess(
         height=shape.height or side,
         width=shape.width or shape.height or side,
     )
-    if shape.n_channels == 1 and base.n_channels == 3:
+    if shape.n_channels != 3 and base.n_channels == 3:
         base = replace(base, colours="grey", mean=(0, 0, 0), std=(1, 1, 1))
     facts = facts_of(context.model)
     told = from_files(context.folder.preprocessor, context.folder.config, base)

@@ -25,7 +25,7 @@ from layerscope.engine.pictures import place
 from layerscope.engine.sources import shape_text
 from layerscope.engine.tasks.base import Settings
 from layerscope.engine.tasks.feeding import tensor_slot
-from layerscope.engine.tasks.guessing import PictureInput, picture_input
+from layerscope.engine.tasks.guessing import PictureInput, any_picture_input
 from layerscope.protocol.values import InputSlot, SettingSpec, TensorInfo
 
 GROUP = "Preprocessing"
@@ -56,7 +56,7 @@ class PicturePreparer:
     """
 
     def __init__(self, info: TensorInfo, guessed: Preprocessing) -> None:
-        shape = picture_input(info)
+        shape = any_picture_input(info)
         if shape is None:
             raise BadInputError(
                 f"Input {info.name} of {shape_text(info.shape or ())} takes no "
@@ -94,6 +94,14 @@ class PicturePreparer:
         placement = chosen.place(*pixels.shape[:2])
         placed = place(pixels, placement, chosen.interpolation)
         values = chosen.apply(placed, np.dtype(self.info.dtype))
+        if self.shape.n_channels not in (1, 3):
+            # No picture has that many channels: each one gets the brightness.
+            axis = 1 if chosen.layout == "NCHW" else 3
+            values = np.repeat(
+                values[:, :1] if axis == 1 else values[..., :1],
+                self.shape.n_channels,
+                axis=axis,
+            )
         if self.shape.rank == 3:
             values = values[0]
         return values, placement, placed

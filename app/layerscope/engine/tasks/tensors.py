@@ -24,7 +24,7 @@ from layerscope.engine.tasks.base import (
 )
 from layerscope.engine.tasks.feeding import TensorFeeder, tensor_slot
 from layerscope.engine.tasks.graph_facts import facts_of
-from layerscope.engine.tasks.guessing import guess, picture_input
+from layerscope.engine.tasks.guessing import any_picture_input, guess, picture_input
 from layerscope.engine.tasks.picture_inputs import (
     PicturePreparer,
     preprocessing_specs,
@@ -53,7 +53,7 @@ class Tensors:
         self.preparers = {
             info.name: PicturePreparer(info, guess(context, info, _USUAL))
             for info in context.inputs
-            if picture_input(info) is not None
+            if any_picture_input(info) is not None
         }
         self._slots = tuple(self._slot(info) for info in context.inputs)
         self._feeder = TensorFeeder(self._slots, facts)
@@ -73,7 +73,8 @@ class Tensors:
         """List the open sizes, and the preprocessing of pictures if one fits."""
         specs = dimensions.specs(self.context.inputs)
         for preparer in self.preparers.values():
-            return (*specs, *preprocessing_specs(preparer, open_size=False))
+            if picture_input(preparer.info) is not None:
+                return (*specs, *preprocessing_specs(preparer, open_size=False))
         return specs
 
     def prepare(self, sources: Sources, inputs: Inputs, settings: Settings) -> Prepared:
@@ -137,7 +138,7 @@ class Tensors:
         return Answer(parts=(TensorsAnswer(tensors=tuple(summaries)),)), pictures
 
     def _slot(self, info: TensorInfo) -> InputSlot:
-        if info.name in self.preparers:
+        if picture_input(info) is not None:
             return self.preparers[info.name].slot(self.context.outputs)
         return tensor_slot(info, self.context.outputs)
 

@@ -58,14 +58,14 @@ PANELS: tuple[PanelSpec, ...] = (
         name="input",
         title="Input",
         area="top",
-        weight=40,
+        weight=44,
         factory=f"{_HERE}.input:InputPanel",
     ),
     PanelSpec(
         name="output",
         title="Output",
         area="top",
-        weight=60,
+        weight=56,
         factory=f"{_HERE}.output:OutputPanel",
     ),
     PanelSpec(
@@ -110,3 +110,7 @@ PANELS: tuple[PanelSpec, ...] = (
         factory=f"{_HERE}.log:LogPanel",
     ),
 )
+
+# TEMP
+import importlib.util
+PANELS = tuple(s for s in PANELS if importlib.util.find_spec(s.factory.split(":")[0]))

@@ -31,7 +31,7 @@ from layerscope.ui.widgets.tensor_editor import TensorEditor
 
 # Below this width the picture has the panel to itself.
 FORM_FROM_PX = 250
-FORM_WIDTH = 118
+FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.42, 148, 236
 
 
 class InputPanel(Panel):
@@ -194,8 +194,8 @@ class InputPanel(Panel):
 
     def _place_form(self, wanted: bool) -> None:
         self._form_area.setVisible(wanted and self.width() >= FORM_FROM_PX)
-        share = round(self.width() * 0.34)
-        self._form_area.setFixedWidth(min(240, max(FORM_WIDTH, share)))
+        share = round(self.width() * FORM_SHARE)
+        self._form_area.setFixedWidth(min(FORM_MOST_PX, max(FORM_LEAST_PX, share)))
 
     def _show_slots(
         self, slots: tuple[InputSlot, ...], chosen: InputSlot | None

@@ -93,6 +93,14 @@ class NetworkCards:
             group = structure.groups[group].parent
         return row
 
+    def row_of_end(self, tensor: str) -> int:
+        """Return the row of a graph input or output by its tensor, -1 for none."""
+        for kind, values in ((INPUT, self._graph.inputs), (OUTPUT, self._graph.outputs)):
+            for index, value in enumerate(values):
+                if value.name == tensor:
+                    return self._scene.row_of(kind, index)
+        return -1
+
     def nodes_of(self, row: int) -> list[int]:
         """Return the nodes that a row stands for."""
         return self._members.get(row, [])
@@ -113,7 +121,10 @@ class NetworkCards:
         """Return the frame part that a row wears, empty for none."""
         kind = int(self._scene.items[row, 0])
         if kind == INPUT:
-            return f"input:{self.tensor_of(row)}"
+            name = self.tensor_of(row)
+            slots = self._session.slots
+            slot = next((s.name for s in slots if s.tensor.name == name), name)
+            return f"input:{slot}"
         tensor = self.thumbnail_of(row)
         return f"thumb:{tensor}" if tensor else ""
 
@@ -201,6 +212,29 @@ class NetworkCards:
         self._notes[rows] = amounts / total
         shade = np.sqrt(np.clip(np.nan_to_num(amounts / largest), 0.0, 1.0))
         colours[rows] = ramp(token, shade)
+
+    def legend(
+        self, mode: str
+    ) -> tuple[tuple[str, str, int, int] | None, list[tuple[str, int]]]:
+        """Return the ramp and the swatches that explain `mode`."""
+        line = theme.colour("line").rgba()
+        if mode in ("time", "size"):
+            notes = self._notes[~np.isnan(self._notes)]
+            if not len(notes):
+                return None, []
+            token = "warning" if mode == "time" else "accent"
+            top = theme.colour(token).rgba()
+            return ("0", share(float(notes.max())), line, top), []
+        if mode == "provider":
+            providers = self.times.providers
+            return None, [
+                (provider_name(name), provider_colour(name, providers))
+                for name in providers
+            ]
+        if mode == "error":
+            wrong = theme.colour("warning").rgba()
+            return None, [("NaN, Inf or refused", wrong), ("fine", line)]
+        return None, []
 
     def _milliseconds(self, row: int) -> float:
         kind = self._scene.items[row, 0]

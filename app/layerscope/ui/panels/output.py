@@ -68,6 +68,7 @@ class OutputPanel(Panel):
         self.body.addWidget(self._pages)
         self.task = QComboBox()
         self.task.setProperty("flat", True)
+        self.task.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.task.setAccessibleName("What the outputs are taken for")
         self.task.setToolTip("What the model is used for")
         self.task.activated.connect(self._choose_task)

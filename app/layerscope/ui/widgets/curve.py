@@ -69,6 +69,7 @@ class Curve(QWidget):
         self._samples: npt.NDArray[np.float64] = np.zeros(0)
         self._median: float | None = None
         self._axis: list[float] = []
+        self._axis_height = 0
         self._hover: int | None = None
 
     @property
@@ -112,20 +113,22 @@ class Curve(QWidget):
     def _choose_axis(self, samples: npt.NDArray[np.float64]) -> None:
         """Choose an axis that holds nearly all and does not change all the time."""
         low, high = float(samples.min()), float(samples.max())
+        lowest = low
         middle = float(np.median(samples))
         # One hiccup of a hundred times the usual would flatten all the rest.
         high = min(high, max(_TALL * middle, float(np.percentile(samples, 99))))
+        highest = high
         least = _FLAT_SHARE * max(abs(middle), 1e-6)
         if high - low < least:
             low, high = middle - least / 2, middle + least / 2
         low = 0.0 if self._from_zero else max(0.0, low) if middle >= 0 else low
         axis = ticks(low, high, max(1, min(4, (self.height() - _FOOT) // 34)))
         if self._axis:
-            held = self._axis[0] <= low and high <= self._axis[-1]
+            held = self._axis[0] <= lowest and highest <= self._axis[-1]
             roomy = self._axis[-1] - self._axis[0] > 2.5 * (axis[-1] - axis[0])
-            if held and not roomy and len(self._axis) == len(axis):
+            if held and not roomy and self._axis_height == self.height():
                 return
-        self._axis = axis
+        self._axis, self._axis_height = axis, self.height()
 
     def _plot_rect(self) -> QRectF:
         return QRectF(_AXIS, 5, self.width() - _AXIS - 3, self.height() - _FOOT - 8)

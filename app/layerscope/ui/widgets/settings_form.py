@@ -21,12 +21,13 @@ from PySide6.QtWidgets import (
 from layerscope.protocol.inputs import SettingValue
 from layerscope.protocol.values import SettingSpec
 
+CAPTION_WIDTH = 58
 _SLIDER_STEPS = 1000
 _COUNTS = {"triple": 3, "size": 2}
 
 
 class SettingsForm(QWidget):
-    """Captions over controls, grouped; what was changed can be put back.
+    """Captions beside controls, grouped; what was changed can be put back.
 
     Attributes
     ----------
@@ -44,12 +45,11 @@ class SettingsForm(QWidget):
         self.setProperty("clear", True)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 4, 0)
-        self._column.setSpacing(2)
+        self._column.setSpacing(0)
         self._specs: tuple[SettingSpec, ...] = ()
         self._rows: dict[str, _Row] = {}
         self._edited = QToolButton()
-        self._edited.setProperty("flat", True)
-        self._edited.setProperty("role", "link")
+        self._edited.setProperty("link", True)
         self._edited.setText("Edited by you ↺")
         self._edited.setToolTip("Put everything back to what was guessed")
         self._edited.setAccessibleName("Reset all settings")
@@ -120,34 +120,33 @@ class _Row(QWidget):
         super().__init__()
         self._spec = spec
         self._showing = False
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 2)
-        column.setSpacing(0)
-        head = QHBoxLayout()
-        head.setSpacing(4)
         self._caption = QLabel(spec.label)
-        self._caption.setProperty("role", "caption")
+        self._caption.setProperty("role", "muted")
+        self._caption.setMinimumWidth(CAPTION_WIDTH)
         self._value = QLabel()
         self._value.setProperty("role", "caption")
+        self._value.hide()
         self._back = QToolButton()
-        self._back.setProperty("flat", True)
+        self._back.setProperty("link", True)
         self._back.setText("↺")
-        self._back.setFixedSize(18, 16)
-        self._back.setStyleSheet("min-height: 14px; max-height: 14px; padding: 0;")
+        self._back.setFixedSize(16, 22)
         self._back.setToolTip(f"Back to {_text(spec.default)}")
         self._back.setAccessibleName(f"Reset {spec.label}")
         self._back.clicked.connect(lambda: self.changed.emit(spec.default))
         policy = self._back.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self._back.setSizePolicy(policy)
-        head.addWidget(self._caption, 1)
-        head.addWidget(self._value)
-        head.addWidget(self._back)
-        column.addLayout(head)
         self.control = self._make()
         self.control.setAccessibleName(spec.label)
         self.control.setToolTip(spec.help or spec.label)
-        column.addWidget(self.control)
+        self._caption.setToolTip(spec.help or spec.label)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self._caption)
+        row.addWidget(self.control, 1)
+        row.addWidget(self._value)
+        row.addWidget(self._back)
 
     def show_value(self, value: SettingValue, edited: bool) -> None:
         """Show `value`, unless the user is just typing another one."""
@@ -164,6 +163,7 @@ class _Row(QWidget):
                 if not control.isSliderDown():
                     control.setValue(self._to_step(float(value)))
                 self._value.setText(_text(value))
+                self._value.show()
             elif isinstance(control, QLineEdit) and not control.isModified():
                 control.setText(_text(value))
                 control.setCursorPosition(0)
@@ -179,6 +179,7 @@ class _Row(QWidget):
         if spec.kind == "choice":
             choice = QComboBox()
             choice.addItems(list(spec.choices))
+            choice.setProperty("field", True)
             choice.currentTextChanged.connect(self._tell)
             choice.setMinimumContentsLength(4)
             choice.setSizeAdjustPolicy(
@@ -193,6 +194,7 @@ class _Row(QWidget):
             slider.valueChanged.connect(self._tell_step)
             return slider
         line = QLineEdit()
+        line.setProperty("field", True)
         line.editingFinished.connect(self._tell_text)
         return line
 
@@ -225,7 +227,8 @@ class _Row(QWidget):
         value = parse_setting(self._spec, control.text())
         valid = value is not None
         control.setProperty("invalid", not valid)
-        control.setStyleSheet("" if valid else "border: 1px solid #f47f7a;")
+        control.style().unpolish(control)
+        control.style().polish(control)
         control.setToolTip(
             (self._spec.help or self._spec.label) if valid else expected(self._spec)
         )

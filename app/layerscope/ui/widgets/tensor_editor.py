@@ -183,7 +183,8 @@ class TensorEditor(QWidget):
             return
         valid = parse_shape(self.sizes.text(), self._slot.tensor.shape) is not None
         self.sizes.setProperty("invalid", not valid)
-        self.sizes.setStyleSheet("" if valid else "border: 1px solid #f47f7a;")
+        self.sizes.style().unpolish(self.sizes)
+        self.sizes.style().polish(self.sizes)
         if valid:
             self._tell()
             self.sizes.setModified(False)

@@ -173,30 +173,42 @@ class TileWall(QAbstractScrollArea):
 
     def _lay_out(self) -> None:
         """Choose columns and tile size for the room there is."""
+        room = self.contentsRect().size()
+        bar = self.verticalScrollBar()
+        self._choose_cells(room.width(), room.height())
+        policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        if self._whole_height() > room.height():
+            self._choose_cells(room.width() - bar.sizeHint().width(), room.height())
+            policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn
+        # Left to itself the bar would come and go: without it the tiles are larger.
+        self.setVerticalScrollBarPolicy(policy)
+        bar.setRange(0, max(0, self._whole_height() - room.height()))
+        bar.setPageStep(room.height())
+        bar.setSingleStep(max(8, (self._cell.height() + GAP) // 2))
+
+    def _whole_height(self) -> int:
+        rows = -(-len(self._tiles) // self._columns)
+        return rows * (self._cell.height() + GAP) - GAP
+
+    def _choose_cells(self, width: int, height: int) -> None:
         n, h, w = self._tiles.shape[:3]
-        width = max(1, self.viewport().width())
-        height = max(1, self.viewport().height())
         aspect = min(4.0, max(0.25, h / max(1, w)))
-        wanted = self._wanted or self._roomy_tile(n, aspect, width, height)
-        columns = max(1, (width + GAP) // (wanted + GAP))
-        if self._wanted is None and columns < n:
-            side = (width - GAP * (columns - 1)) // columns  # use the whole width
+        width = max(width, SMALLEST_TILE)
+        if self._wanted is not None:
+            side = min(self._wanted, width)
         else:
-            side = wanted
-        side = max(4, min(side, width))
+            side = self._roomy_tile(n, aspect, width, height)
+        columns = max(1, (width + GAP) // (side + GAP))
+        scrolls = -(-n // columns) * (round(side * aspect) + GAP) - GAP > height
+        if self._wanted is None and scrolls and columns < n:
+            side = (width - GAP * (columns - 1)) // columns  # use the whole width
         self._columns = columns
         self._cell = QSize(side, max(4, round(side * aspect)))
-        rows = -(-n // columns) if n else 0
-        whole = rows * (self._cell.height() + GAP) - GAP
-        bar = self.verticalScrollBar()
-        bar.setRange(0, max(0, whole - height))
-        bar.setPageStep(height)
-        bar.setSingleStep(max(8, (self._cell.height() + GAP) // 2))
 
     @staticmethod
     def _roomy_tile(n: int, aspect: float, width: int, height: int) -> int:
         """Return the largest tile with which all `n` fit, or the usual one."""
-        best = USUAL_TILE
+        best = min(USUAL_TILE, width)
         for columns in range(1, n + 1):
             side = (width - GAP * (columns - 1)) // columns
             if side <= best:
@@ -338,6 +350,10 @@ class TileWall(QAbstractScrollArea):
         place = self.place_at(event.position().toPoint())
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self.unit_chosen.emit(place.channel)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Take the end of a click too; what lies behind must not get it."""
+        event.accept()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         """Scroll; with Ctrl change the size of the tiles."""
