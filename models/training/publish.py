@@ -148,7 +148,7 @@ def cifar10_card(
     model_id : str
         Name of the folder in ``models/``.
     title : str
-        The word for its size.
+        The word for its size, ``"medium"`` say; its first letter ends the name.
     n_parameters : int
         Of the network as trained, batch normalisation included.
     figure : float
@@ -162,6 +162,7 @@ def cifar10_card(
     text = _CARD.format(
         model_id=model_id,
         title=title,
+        letter=title[:1].upper(),
         accuracy=round(figure, 4),
         percent=100 * figure,
         n_pictures=n_pictures,
@@ -202,7 +203,7 @@ model-index:
       name: Accuracy
       value: {accuracy}
 layerscope:
-  title: CIFAR-10 ResNet, {title}
+  title: CIFAR-10 ResNet {letter}
   teaches: >-
     How a residual network goes from edges to textures to parts of things, one
     block at a time, on pictures small enough to count the pixels.

@@ -23,6 +23,7 @@ from layerscope.protocol.messages import (
     FindDevices,
     Finished,
     LastEvent,
+    Progress,
 )
 
 
@@ -101,6 +102,7 @@ def test_a_job_that_answers_is_cancelled_without_a_restart(client):
     collect(client, ready)
     pid = client.pid
     job = fault(client, "wait")
+    collect(client, lambda e: isinstance(e, Progress) and e.job == job)
     client.cancel(job)
     events = collect(client, lambda e: isinstance(e, Cancelled) and e.job == job)
     assert not any(lost(e) for e in events)
@@ -111,6 +113,8 @@ def test_a_job_that_answers_is_cancelled_without_a_restart(client):
 def test_a_job_that_does_not_answer_is_killed(client, kind):
     collect(client, ready)
     job = fault(client, kind)
+    collect(client, lambda e: isinstance(e, Progress) and e.job == job)
+    time.sleep(0.3)  # nothing tells that it now hangs: that is what hanging means
     client.cancel(job)
     events = collect(client, lost)
     assert [type(e) for e in events if isinstance(e, LastEvent)] == [Cancelled]

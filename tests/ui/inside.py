@@ -7,6 +7,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication
 
 from layerscope.core.latency import LatencyHistory
 from layerscope.protocol.frames import Frame, LayerSummary
@@ -193,7 +196,9 @@ def profile_of(structure):
     )
 
 
-def looking_controller(names=("conv1", "conv2", "conv3"), shape=(1, 32, 14, 18), unit=3):
+def looking_controller(
+    names=("conv1", "conv2", "conv3"), shape=(1, 32, 14, 18), unit=3
+):
     """Return a controller in the middle of looking at the second of three layers."""
     controller = InsideController()
     session = controller.session
@@ -225,3 +230,19 @@ def send_layers(controller, names, shape, seed=0):
         pictures.update(own)
         layers.append(summary)
     controller.show(pictures, layers)
+
+
+def point_at(widget, point):
+    """Move the pointer over a widget; sent directly, since Qt drops equal moves."""
+    place = QPointF(point)
+    QApplication.sendEvent(
+        widget,
+        QMouseEvent(
+            QEvent.Type.MouseMove,
+            place,
+            QPointF(widget.mapToGlobal(place)),
+            Qt.MouseButton.NoButton,
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+        ),
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint
-from PySide6.QtTest import QTest
+from tests.ui.inside import point_at
 
 from layerscope.ui.widgets.curve import Curve, ticks
 from layerscope.ui.widgets.readable import (
@@ -92,7 +92,7 @@ def test_pointer_shows_the_value_below_it(curve):
     assert curve.describe(0) == "5 ms · 2 runs ago"
     before = curve.grab().toImage()
     x = round(curve.points()[1, 0])
-    QTest.mouseMove(curve, QPoint(x, 40))
+    point_at(curve, QPoint(x, 40))
     assert curve.hovered == 1
     assert curve.grab().toImage() != before
 

@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
+from tests.ui.inside import point_at
 
 from layerscope.ui import theme
 from layerscope.ui.widgets.histogram import Histogram, VectorBars
@@ -74,7 +75,7 @@ def test_place_gives_index_and_value_under_the_pointer(bars, qtbot):
     bars.show()
     qtbot.waitExposed(bars)
     with qtbot.waitSignal(bars.place_hovered) as hovered:
-        QTest.mouseMove(bars, QPoint(150, 20))
+        point_at(bars, QPoint(150, 20))
     assert hovered.args == [5]
     assert bars.place == (5, 3.0)
 

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QApplication
 
 from layerscope.core.colours import viridis
 from layerscope.ui import theme
-from layerscope.ui.widgets.atlas import composed, resized
-from layerscope.ui.widgets.tile_wall import GAP, USUAL_TILE, TileWall
+from layerscope.ui.widgets.atlas import GAP, composed, resized
+from layerscope.ui.widgets.tile_wall import USUAL_TILE, TileWall
 
 
 @pytest.fixture

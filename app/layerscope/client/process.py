@@ -127,6 +127,8 @@ def _run_entry(
     entry: str, connection: Connection, stderr: Connection, links: EngineLinks
 ) -> None:
     if sys.platform != "win32":
+        # Libraries write to both; neither may mix with what a command prints.
+        os.dup2(stderr.fileno(), 1)
         os.dup2(stderr.fileno(), 2)
     stderr.close()
     module_name, _, function_name = entry.partition(":")

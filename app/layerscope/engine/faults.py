@@ -50,7 +50,7 @@ def misbehave(command: Fault, token: CancelToken, connection: Connection) -> Ste
         "exit": lambda: os._exit(int(command.value)),
         "hang": lambda: _hang(None),
         "hang_gil": _hold_gil,
-        "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+        "stop": _stop,
         "oom": lambda: _discard(bytearray(1 << 50)),
         "flood_stderr": lambda: _flood(int(command.value) or 64 << 20),
         "bad_message": lambda: connection.send_bytes(b"\xc1 not a message"),
@@ -73,6 +73,11 @@ def _hang(token: CancelToken | None) -> None:
     while token is None or not token.cancelled:
         if token is not None:
             time.sleep(0.005)
+
+
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    _hang(None)  # the signal may take this thread a moment later
 
 
 def _hold_gil() -> None:

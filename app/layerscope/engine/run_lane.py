@@ -92,15 +92,6 @@ class RunLane:
         described = structure.describe(file)
         report = preflight.preflight(file, folder, described)
         yield Preflighted(job=command.job, model=command.model, report=report)
-        pages = structure.pages(described)
-        for number, page in enumerate(pages):
-            yield GraphDescribed(
-                job=command.job,
-                model=command.model,
-                page=number,
-                n_pages=len(pages),
-                **page,
-            )
         context = TaskContext(
             model=file, folder=folder, inputs=report.inputs, outputs=report.outputs
         )
@@ -114,6 +105,15 @@ class RunLane:
             task=kind(context),
         )
         self.models.add(model)
+        pages = structure.pages(described)
+        for number, page in enumerate(pages):
+            yield GraphDescribed(
+                job=command.job,
+                model=command.model,
+                page=number,
+                n_pages=len(pages),
+                **page,
+            )
         yield explained(command.job, model)
         if not command.run:
             return

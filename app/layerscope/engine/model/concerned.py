@@ -74,7 +74,7 @@ def _by_words(words: Words, structure: ModelStructure) -> Concerned | None:
 
 def _by_tensor(text: str, structure: ModelStructure) -> Concerned | None:
     """Return the node that makes or takes the tensor an error text names."""
-    match = _TENSOR.search(text[:20_000])
+    match = _TENSOR.search(text)
     if match is None:
         return None
     name = next(part for part in match.groups() if part is not None)

@@ -47,6 +47,12 @@ def between(placed: Placed, edges: Ints, source: Ints, middle: Floats) -> Passag
 
     Parameters
     ----------
+    placed : Placed
+        The items.
+    edges : (m, 2) int array
+        From item, to item.
+    source : (m,) int array
+        What each edge comes from; those of one source share a lane.
     middle : (n,) float array
         Height of each item's middle.
     """

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 GAP_X, GAP_Y = 16.0, 14.0
 _SWEEPS = 6
-_PULLS = 8
+_PULLS, _MANY_PULLS = 8, 32
+_SMALL = 3_000
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -54,6 +55,7 @@ def place(size: Floats, edges: Ints, box: Ints) -> Placed:
     size : (n, 2) float array
         Width and height.
     edges : (m, 2) int array
+        From item, to item.
     box : (n,) int array
         Which items belong together.
     """
@@ -175,7 +177,7 @@ def _heights(
     norm = np.bincount(ends[:, 0], weight, minlength=n)
     far = 4 * (float(np.abs(stacked).max()) + float(tall.sum() / max(n, 1)) + 1)
     offset = sorted_layer * (far * 4)
-    for _ in range(_PULLS):
+    for _ in range(_MANY_PULLS if n < _SMALL else _PULLS):
         pull = np.bincount(ends[:, 0], weight * centre[ends[:, 1]], minlength=n)
         wanted = np.where(norm > 0, pull / np.maximum(norm, 1e-9), centre)
         wanted = np.clip((centre + wanted) / 2, -far, far)[order]

@@ -52,13 +52,13 @@ class _Items:
         return len(self.kind) - 1
 
 
-def lay_out(
-    structure: ModelStructure, graph: int, expanded: Collection[int]
-) -> Layout:
+def lay_out(structure: ModelStructure, graph: int, expanded: Collection[int]) -> Layout:
     """Place what is visible of one graph.
 
     Parameters
     ----------
+    structure : ModelStructure
+        Of the whole model.
     graph : int
         Index of the graph.
     expanded : collection of int

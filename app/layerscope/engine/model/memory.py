@@ -145,9 +145,10 @@ def _known_shapes(
 
 
 def _lies(stored: Sequence[Dimension], worked_out: Shape) -> bool:
+    if not stored:
+        return False  # some exporters write a scalar where they do not know the rank
     if len(stored) != len(worked_out):
-        # A scalar stored for one element is wrong too, but harms nothing.
-        return math.prod(assumed(stored)) != math.prod(worked_out)
+        return True
     # A stored 0 or -1 is how some exporters spell "unknown".
     pairs = zip(stored, worked_out, strict=True)
     return any(isinstance(a, int) and a > 0 and a != b for a, b in pairs)

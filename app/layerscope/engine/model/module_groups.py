@@ -28,6 +28,10 @@ def number(
     ----------
     root : Block
         Its members are at the top; it is no group itself.
+    sketch : GraphSketch
+        The graph it was built from.
+    graph : int
+        Index of that graph.
     first_group : int
         Index of the first group returned.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -113,8 +114,15 @@ def _read_names(
         for at, name in zip(visible, firsts, strict=True):
             paths[at] = module_names.from_output(name)
         return
+    users = Counter(name for at in visible for name in sketch.weights[at])
     weighted = [at for at in visible if sketch.weights[at]]
-    found = {at: module_names.from_weights(sketch.weights[at]) for at in weighted}
+    found = {
+        # A weight that several nodes share (optimisers merge equal ones) is no name.
+        at: module_names.from_weights(
+            [name for name in sketch.weights[at] if users[name] == 1]
+        )
+        for at in weighted
+    }
     n_found = sum(path is not None for path in found.values())
     if n_found >= _TELLING_SHARE * len(weighted):
         for at, path in found.items():
@@ -148,9 +156,7 @@ def _fill_gaps(
             paths[at] = path
 
 
-def _next_named(
-    sketch: GraphSketch, paths: list[Path | None]
-) -> list[Path | None]:
+def _next_named(sketch: GraphSketch, paths: list[Path | None]) -> list[Path | None]:
     """Return for every node the path of the nearest named node after it."""
     following: list[Path | None] = [None] * len(sketch)
     for at in range(len(sketch) - 1, -1, -1):

@@ -50,7 +50,7 @@ def build(sketch: GraphSketch) -> tuple[Block, dict[int, str]]:
     paths, kinds = find_paths(sketch)
     labels: dict[int, str] = {}
     root = _from_paths(sketch, paths, kinds)
-    _simplify(root, labels)
+    _simplify(root, sketch, labels)
     _promote(root)
     if len(root.members) > COMFORTABLE:
         _absorb_tails(root, sketch)
@@ -60,9 +60,7 @@ def build(sketch: GraphSketch) -> tuple[Block, dict[int, str]]:
         n_lone = sum(isinstance(member, int) for member in block.members)
         if len(block.members) > MANY or (block is root and n_lone > _LONE_AT_THE_TOP):
             _gather(block, sketch, labels)
-        pending.extend(
-            child for child in block.blocks() if len(child.members) > MANY
-        )
+        pending.extend(child for child in block.blocks() if len(child.members) > MANY)
     _name_found(root, sketch, labels)
     _spell_out(root)
     return root, labels
@@ -87,20 +85,26 @@ def _from_paths(
     return root
 
 
-def _simplify(block: Block, labels: dict[int, str]) -> None:
+def _simplify(block: Block, sketch: GraphSketch, labels: dict[int, str]) -> None:
     """Dissolve blocks of one member, from the inside out."""
     kept: list[int | Block] = []
     for member in block.members:
         if isinstance(member, int):
             kept.append(member)
             continue
-        _simplify(member, labels)
+        _simplify(member, sketch, labels)
         if len(member.members) != 1:
             kept.append(member)
             continue
         only = member.members[0]
         if isinstance(only, int):
-            labels.setdefault(only, _readable(member.name, block.name))
+            labels.setdefault(
+                only,
+                # Alone, the number in a list says nothing: ``Conv 0``.
+                f"{sketch.ops[only]} {member.name}"
+                if member.name.isdigit()
+                else member.name,
+            )
             kept.append(only)
         else:
             only.name, only.path = member.name, member.path
@@ -128,7 +132,8 @@ def _promote(root: Block) -> None:
             lists.sort(key=lambda block: -len(block.nodes()))
             choices = [lists, lists[:1]] if len(root.members) < FEW else []
             fitting = [
-                choice for choice in choices
+                choice
+                for choice in choices
                 if choice and _size_with(root, choice) <= 2 * FEW
             ]
             if not fitting:
@@ -152,9 +157,7 @@ def _size_with(root: Block, opened: list[Block]) -> int:
 def _is_list(block: Block) -> bool:
     """Return whether a block is a mere list of numbered blocks."""
     children = block.blocks()
-    return len(children) >= 2 and all(
-        child.path[-1].isdigit() for child in children
-    )
+    return len(children) >= 2 and all(child.path[-1].isdigit() for child in children)
 
 
 def _item_edges(
@@ -221,18 +224,14 @@ def _gather(block: Block, sketch: GraphSketch, labels: dict[int, str]) -> None:
         block.members = [_as_block(entry, members, block.path) for entry in nested]
 
 
-def _as_block(
-    entry: Nested, members: list[int | Block], path: Path
-) -> int | Block:
+def _as_block(entry: Nested, members: list[int | Block], path: Path) -> int | Block:
     if isinstance(entry, int):
         return members[entry]
     inner = [_as_block(part, members, path) for part in entry]
     return Block("", path, kind="block", members=inner)
 
 
-def _name_found(
-    block: Block, sketch: GraphSketch, labels: dict[int, str]
-) -> None:
+def _name_found(block: Block, sketch: GraphSketch, labels: dict[int, str]) -> None:
     """Name blocks without a name after the work they do, numbered in each block."""
     pending = [block]
     while pending:

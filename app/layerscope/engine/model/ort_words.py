@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from layerscope.engine.model.wording import shown
 
 MAX_REASON = 220
-# Where error texts are looked at; the rest of a longer one is somebody's node name.
-MAX_SCANNED = 20_000
+# An error text longer than this holds a monstrous name, whose middle may go.
+MAX_TEXT = 8_000
 
 _CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 _PROVIDER_CODE = re.compile(r"\[(ShapeInferenceError|TypeInferenceError)\]\s*")
@@ -31,6 +31,12 @@ _IN_NODE = re.compile(
 )
 _NODE_OP = re.compile(
     r"Node ?\((?P<node>.*?)\) Op ?\((?P<op>.*?)\) (?P<reason>.*)", re.DOTALL
+)
+# Texts that name their node in passing: what they say is kept whole.
+_IN_PASSING = (
+    re.compile(r"implementation for (?P<op>.+?)\(\d+\) node with name '(?P<node>.*?)'"),
+    re.compile(r"of (?:operator|Optype) \((?P<op>.*?)\).*in node \((?P<node>.*?)\)"),
+    re.compile(r"(?P<op>)output arg \(.*?\) of node \((?P<node>.*?)\)"),
 )
 _QUOTED = re.compile(r'"([^"]+)"')
 
@@ -59,9 +65,16 @@ class Words:
     running: bool = False
 
 
+def bounded(text: str) -> str:
+    """Return `text` without the middle of what is too long to search in."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[: MAX_TEXT // 2]}…{text[-MAX_TEXT // 2 :]}"
+
+
 def take_apart(text: str) -> Words:
     """Return the parts of an error text of onnxruntime's or onnx'."""
-    text = _CODE.sub("", text[:MAX_SCANNED]).strip()
+    text = _CODE.sub("", bounded(text)).strip()
     text = _LOADING.sub("", text)
     text = _INITIALISING.sub("", text)
     match = _RUNNING.search(text)
@@ -85,6 +98,10 @@ def take_apart(text: str) -> Words:
     match = _NODE_OP.search(text)
     if match:
         return Words(tidy(match["reason"]), match["node"], match["op"])
+    for pattern in _IN_PASSING:
+        match = pattern.search(text)
+        if match:
+            return Words(tidy(text), match["node"], match["op"])
     return Words(tidy(text))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,7 @@ from layerscope.engine.model.weight_arrays import (
 from layerscope.engine.model.wording import shown, size
 
 MAX_COUNT = (1 << 63) - 1
+MAX_SEARCHED = 8 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,31 +112,26 @@ def read_model(path: Path, *, to_draw: bool = False) -> OnnxModel:
         damaged or too large, or its weight files are missing or may not be read.
     """
     data = _file_bytes(path)
-    proto = _parsed(path, data)
-    files = ExternalFiles(path.parent)
-    obstacle = obstacle_tensor = ""
-    # Without this word no tensor can name a file, so that most models are spared a
-    # walk over every attribute.
-    if b"location" in data:
-        for tensor in every_tensor(proto):
-            if is_external(tensor):
-                try:
-                    files.part(tensor)
-                except BadInputError as error:
-                    if not to_draw:
-                        raise
-                    obstacle, obstacle_tensor = str(error), tensor.name
-                    break
-    weight_bytes = n_parameters = 0
-    for graph in all_graphs(proto):
-        for _, tensor in named_weights(graph):
-            weight_bytes += _stored_bytes(tensor)
-            if is_parameter(tensor):
-                n_parameters += n_elements(tensor)
+    with ThreadPoolExecutor(1) as hashing:  # beside the parsing, which takes as long
+        digest = hashing.submit(lambda: hashlib.sha256(data).hexdigest())
+        proto = _parsed(path, data)
+        files = ExternalFiles(path.parent)
+        obstacle, obstacle_tensor = "", ""
+        # Without this word no tensor can name a file, which spares small models a
+        # walk over every attribute; searching a large one takes longer than to walk.
+        if len(data) > MAX_SEARCHED or b"location" in data:
+            obstacle, obstacle_tensor = _check_external(proto, files, to_draw)
+        weight_bytes = n_parameters = 0
+        for graph in all_graphs(proto):
+            for _, tensor in named_weights(graph):
+                weight_bytes += _stored_bytes(tensor)
+                if is_parameter(tensor):
+                    n_parameters += n_elements(tensor)
+        sha256 = digest.result()
     return OnnxModel(
         path=path,
         proto=proto,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         external_files=files.paths,
         weight_bytes=min(weight_bytes, MAX_COUNT),
         file_bytes=len(data) + files.total_bytes,
@@ -143,6 +140,21 @@ def read_model(path: Path, *, to_draw: bool = False) -> OnnxModel:
         obstacle_tensor=obstacle_tensor,
         files=files,
     )
+
+
+def _check_external(
+    proto: onnx.ModelProto, files: ExternalFiles, to_draw: bool
+) -> tuple[str, str]:
+    """Check every weight file; return what is wrong and with which weight."""
+    for tensor in every_tensor(proto):
+        if is_external(tensor):
+            try:
+                files.part(tensor)
+            except BadInputError as error:
+                if not to_draw:
+                    raise
+                return str(error), tensor.name
+    return "", ""
 
 
 def initializer_array(

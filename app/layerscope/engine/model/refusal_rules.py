@@ -11,7 +11,6 @@ from collections.abc import Callable
 from layerscope.engine.model import operators
 from layerscope.engine.model.wording import shown, size
 
-MAX_SCANNED = 20_000
 Sentence = Callable[[re.Match[str]], str]
 
 OUT_OF_MEMORY = re.compile(
@@ -55,7 +54,7 @@ _INPUT_RULES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
     ),
     (
         re.compile(
-            r"Unexpected input data type\. Actual: \((.+?)\) ?, expected: \((.+?)\)"
+            r"Unexpected input data type\. Actual: \((.+?)\) ?, expected: \((.+)\)"
         ),
         lambda m: (
             f"An input is {_bare_type(m[1])}, and the model takes {_bare_type(m[2])}; "
@@ -223,12 +222,12 @@ _MODEL_RULES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
 
 def input_sentence(text: str) -> str:
     """Return what to say of inputs that do not fit, empty where it is not that."""
-    return _first(_INPUT_RULES, text[:MAX_SCANNED])
+    return _first(_INPUT_RULES, text)
 
 
 def model_reason(text: str) -> str:
     """Return the reason in words for what a model does wrong, empty if not known."""
-    return _first(_MODEL_RULES, " ".join(text[:MAX_SCANNED].split()))
+    return _first(_MODEL_RULES, " ".join(text.split()))
 
 
 def _first(rules: tuple[tuple[re.Pattern[str], Sentence], ...], text: str) -> str:

@@ -15,13 +15,13 @@ from layerscope.core.errors import (
 )
 from layerscope.engine.model import operators, refusal_rules
 from layerscope.engine.model.concerned import by_operator, find, node_text
-from layerscope.engine.model.ort_words import Words, take_apart, tidy
+from layerscope.engine.model.ort_words import Words, bounded, take_apart, tidy
 from layerscope.engine.model.reading import OnnxModel
 from layerscope.engine.model.refusal_rules import model_reason
 from layerscope.engine.model.structure import ModelStructure
 from layerscope.engine.model.wording import shown, size
 
-_CUSTOM = re.compile(r"([\w.-]*):(\S+?)\(-?\d+\) is not a registered")
+_CUSTOM = re.compile(r"(?<![\w.-])([\w.-]*):(\S+?)\(-?\d+\) is not a registered")
 
 
 def explain(
@@ -47,7 +47,7 @@ def explain(
     """
     if isinstance(error, LayerscopeError):
         return error
-    text = str(error)
+    text = bounded(str(error))
     if refusal_rules.TERMINATED.search(text):
         return JobCancelledError("The run was stopped.")
     words = take_apart(text)
@@ -133,6 +133,7 @@ def refuse_early(model: OnnxModel, structure: ModelStructure) -> None:
 
 def words_of(text: str) -> str:
     """Return one of onnxruntime's texts about a whole model as a sentence."""
+    text = bounded(text)
     reason = model_reason(text) or take_apart(text).reason
     return _ended(f"onnxruntime refuses the model: {reason}")
 

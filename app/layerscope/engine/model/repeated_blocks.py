@@ -9,6 +9,7 @@ of such segments repeats itself, one period is a larger block.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def _with_work(cuts: list[int], heavy: Sequence[bool]) -> list[tuple[int, int]]:
     """Join the pieces between cuts so that each has a heavy item to begin with."""
     segments: list[tuple[int, int]] = []
     works = False
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         piece_works = any(heavy[start:stop])
         if segments and not (piece_works and works):
             segments[-1] = (segments[-1][0], stop)
@@ -156,9 +157,5 @@ def _chunk(found: list[Nested]) -> list[Nested]:
         if len(found) > 16 * MANY:
             n_parts = -(-len(found) // MANY)
         bounds = np.linspace(0, len(found), n_parts + 1).round().astype(int).tolist()
-        found = [
-            found[start:stop]
-            for start, stop in zip(bounds, bounds[1:], strict=False)
-            if stop > start
-        ]
+        found = [found[start:stop] for start, stop in pairwise(bounds) if stop > start]
     return found

@@ -239,8 +239,8 @@ def _sketch(source: GraphSource) -> tuple[GraphSketch, list[tuple[int, int]]]:
 
 def _weight(name: str, data_type: int, dims: tuple[int, ...]) -> _Weight:
     dtype = dtype_name(data_type)
-    elements = 0 if dtype in _NOT_WEIGHTS or min(dims, default=1) < 0 else (
-        math.prod(dims)
+    elements = (
+        0 if dtype in _NOT_WEIGHTS or min(dims, default=1) < 0 else (math.prod(dims))
     )
     return _Weight(name, len(dims), elements, n_bytes(dtype, elements))
 

@@ -20,12 +20,12 @@ MOST_ENTRIES = 2_000
 
 
 def pages(structure: ModelStructure) -> list[dict[str, Any]]:
-    """Return the keyword arguments of each page's `GraphDescribed`, in order.
+    r"""Return the keyword arguments of each page's `GraphDescribed`, in order.
 
     Names longer than `LONGEST_NAME` are elided in the middle, with a digest that
     keeps them apart, and a node's inputs and outputs are cut at `MOST_ENTRIES`, so
     that no page exceeds a message, whatever the file holds. Control and direction
-    characters in what is shown are written as ``\\u202e``.
+    characters in what is shown are written as ``\u202e``.
     """
     result: list[dict[str, Any]] = []
     current: dict[str, list[Value]] = {}

@@ -86,6 +86,20 @@ class Tap:
             return [np.arange(*window[axis], dtype=np.int64) for axis in self.axes]
         return [np.array(part, dtype=np.int64) for part in zip(*window, strict=True)]
 
+    def shut_values(self) -> list[Int64s]:
+        """Return what the gates take so that nothing leaves."""
+        if self.axes:
+            nothing = np.zeros(0, dtype=np.int64)
+            one = np.zeros(1, dtype=np.int64)
+            return [nothing, *([one] * (len(self.axes) - 1))]
+        return self.gate_values(((0, 0, 1),))
+
+    def shut_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what leaves a shut tap on a tensor of `shape`."""
+        if self.axes:
+            return tuple(0 if a == self.axes[0] else 1 for a in range(len(shape)))
+        return (0, *shape[1:])
+
 
 def opset_of(proto: onnx.ModelProto) -> int:
     """Return the version of ONNX's own operators, 1 where none is stated."""

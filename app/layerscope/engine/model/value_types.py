@@ -69,6 +69,8 @@ def type_text(proto: onnx.TypeProto, depth: int = 8) -> str:
 
     Parameters
     ----------
+    proto : TypeProto
+        The type.
     depth : int
         Levels of nesting that are still spelt out.
     """

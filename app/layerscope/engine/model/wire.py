@@ -19,6 +19,7 @@ GRAPH_NODE = 1
 GRAPH_INITIALIZER = 5
 NODE_ATTRIBUTE = 5
 ATTRIBUTE_SUBGRAPHS = (6, 11)
+_BYTES = (2, 3)  # uint8, int8: what packed blocks are stored as
 MAX_METADATA_BYTES = 1 << 20
 # Smaller nodes hold no weight that is worth opening them for.
 MIN_CONSTANT_BYTES = 1024
@@ -168,7 +169,11 @@ def glimpse(path: Path) -> Glimpse:
                         _note_graph(data, first, last, seen)
             except WireError:
                 pass
-            seen.four_bit = data.find(b"MatMulNBits") >= 0
+            if (
+                seen.elements
+                and max(seen.elements, key=lambda kind: seen.elements[kind]) in _BYTES
+            ):
+                seen.four_bit = data.find(b"MatMulNBits") >= 0
     return seen
 
 

@@ -33,6 +33,9 @@ class NeverCancelled:
         yield
 
 
+_idle: list[Any] = []  # making one costs as much as a small operator
+
+
 @contextmanager
 def run_options(token: CancelToken) -> Iterator[Any]:
     """Yield onnxruntime's `RunOptions`, which end the run when `token` fires.
@@ -42,13 +45,16 @@ def run_options(token: CancelToken) -> Iterator[Any]:
     JobCancelledError
         If the job was asked to stop before, or while, the run went on.
     """
-    options = ort.RunOptions()
+    if token.cancelled:
+        raise JobCancelledError("The run was stopped.")
+    try:
+        options = _idle.pop()
+    except IndexError:
+        options = ort.RunOptions()
 
     def stop() -> None:
         options.terminate = True
 
-    if token.cancelled:
-        raise JobCancelledError("The run was stopped.")
     with token.on_cancel(stop):
         try:
             yield options
@@ -57,3 +63,5 @@ def run_options(token: CancelToken) -> Iterator[Any]:
             if token.cancelled:
                 raise JobCancelledError("The run was stopped.") from error
             raise
+        if not token.cancelled:
+            _idle.append(options)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +22,13 @@ THUMB_FEATURES = 256
 MAX_FULL_ELEMENTS = 1 << 25
 
 Array = npt.NDArray[Any]
+TypedShape = tuple[str, tuple[int, ...]]
+
+# What onnxruntime says when memory laid out for an output is not what it takes.
+_SIZE_CHANGED = "pre-allocated output"
 
 
-@dataclass(frozen=True)
-class TapRequest:
+class TapRequest(NamedTuple):
     """What is wanted of one tap.
 
     Attributes
@@ -87,11 +89,10 @@ class LiveSession:
     taps : sequence of Tap
     outputs : sequence of str
         The model's own outputs.
+    shapes : mapping of str to (str, tuple of int)
+        Type and shape of all tensors, so far as they could be measured.
     bindable : bool
         Whether all inputs and outputs are plain tensors of numbers.
-    device : str
-        ``"cpu"`` or ``"cuda"``: where the taps compute. The gates stay in host
-        memory and what leaves is copied there; whole tensors are not.
     """
 
     def __init__(
@@ -99,21 +100,28 @@ class LiveSession:
         session: Session,
         taps: Sequence[Tap],
         outputs: Sequence[str],
+        shapes: Mapping[str, TypedShape],
         *,
         bindable: bool,
     ) -> None:
         self._session = session
         self._taps = {tap.tensor: tap for tap in taps}
         self._outputs = list(outputs)
-        self._names = [*self._outputs, *(tap.output for tap in taps)]
         self._bindable = bindable
         self._binding = session.io_binding() if bindable else None
-        self._open: dict[str, Window] = {}
+        self._names = [*self._outputs, *(tap.output for tap in taps)]
+        self._states: dict[str, Any] = {}
         self._gates: dict[str, Array] = {}
-        self._values: dict[str, Any] = {}  # what the binding points at must live
+        self._buffers: dict[str, Array] = {}
+        self._leaving: dict[str, Array] = {}
+        self._held: dict[str, Any] = {}  # what the binding points at must live
+        self._windows: Mapping[str, Window] | None = None
+        self._shapes: Mapping[str, TypedShape] | None = None
+        self._fixed = all(name in shapes for name in self._names[: len(outputs)])
         self._lock = threading.Lock()
-        for tap in taps:
-            self._work(tap, (), shut=True)
+        if self._binding is not None:
+            for name in self._names:  # their order from now on
+                self._binding.bind_output(name, "cpu")
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -124,64 +132,132 @@ class LiveSession:
         self,
         feeds: Mapping[str, Array],
         windows: Mapping[str, Window],
+        shapes: Mapping[str, TypedShape],
         cancel: CancelToken,
     ) -> tuple[dict[str, Any], dict[str, Array], float]:
-        """Run once and return outputs, what left by the taps, and milliseconds.
+        """Run once.
 
         Parameters
         ----------
         feeds : mapping of str to array
         windows : mapping of str to window
             What is to leave, by tensor; every other tap is shut.
+        shapes : mapping of str to (str, tuple of int)
+            Type and shape of the tapped tensors.
+        cancel : CancelToken
+
+        Returns
+        -------
+        outputs : dict
+        tapped : dict of str to array
+            Valid until the next run, which writes to the same memory.
+        ms : float
         """
         with self._lock:
-            start = time.perf_counter()
-            self._set(windows)
-            with run_options(cancel) as options:
-                values = (
-                    self._run_bound(feeds, options)
-                    if self._bindable
-                    else self._session.run(
-                        self._names, {**feeds, **self._gates}, options
-                    )
-                )
-            elapsed = (time.perf_counter() - start) * 1e3
-        found = dict(zip(self._names, values, strict=True))
-        tapped = {name: found[self._taps[name].output] for name in windows}
-        return {name: found[name] for name in self._outputs}, tapped, elapsed
+            if not self._bindable:
+                return self._run_plain(feeds, windows, cancel)
+            self._set(windows, shapes)
+            try:
+                return self._run_bound(feeds, windows, shapes, cancel)
+            except Exception as error:
+                if not self._fixed or _SIZE_CHANGED not in str(error):
+                    raise
+                # Some sizes depend on values, not on the inputs' sizes alone.
+                self._fixed = False
+                self._states.clear()
+                self._windows = None
+                self._set(windows, shapes)
+                return self._run_bound(feeds, windows, shapes, cancel)
 
-    def _run_bound(self, feeds: Mapping[str, Array], options: Any) -> list[Any]:
+    def _run_plain(
+        self,
+        feeds: Mapping[str, Array],
+        windows: Mapping[str, Window],
+        cancel: CancelToken,
+    ) -> tuple[dict[str, Any], dict[str, Array], float]:
+        """Run without binding, as sequences, maps and texts need."""
+        for tap in self._taps.values():
+            self._work(tap, windows.get(tap.tensor))
+        names = [*self._outputs, *(self._taps[name].output for name in windows)]
+        given = {**feeds, **self._gates}
+        start = time.perf_counter()
+        with run_options(cancel) as options:
+            values = self._session.run(names, given, options)
+        elapsed = (time.perf_counter() - start) * 1e3
+        n = len(self._outputs)
+        outputs = dict(zip(self._outputs, values[:n], strict=True))
+        return outputs, dict(zip(windows, values[n:], strict=True)), elapsed
+
+    def _run_bound(
+        self,
+        feeds: Mapping[str, Array],
+        windows: Mapping[str, Window],
+        shapes: Mapping[str, TypedShape],
+        cancel: CancelToken,
+    ) -> tuple[dict[str, Any], dict[str, Array], float]:
         binding = self._binding
         assert binding is not None
+        start = time.perf_counter()
         for name, array in feeds.items():
             # held, since the binding only borrows its memory
-            value = np.ascontiguousarray(array)
-            self._values[name] = value
-            binding.bind_cpu_input(name, value)
-        # Bound anew each time: what was returned before belongs to the caller, and
-        # sizes may have changed.
-        binding.clear_binding_outputs()
-        for name in self._names:
-            binding.bind_output(name, "cpu")
-        self._session.run_with_iobinding(binding, options)
-        return [value.numpy() for value in binding.get_outputs()]
+            self._held[name] = np.ascontiguousarray(array)
+            binding.bind_cpu_input(name, self._held[name])
+        # The model's own outputs get new memory: what was returned before belongs to
+        # the caller. Laying it out here spares asking onnxruntime for it after.
+        outputs: dict[str, Any] = {}
+        if self._fixed:
+            for name in self._outputs:
+                dtype, shape = shapes[name]
+                outputs[name] = np.empty(shape, dtype)
+                value = ort.OrtValue.ortvalue_from_numpy(outputs[name])
+                binding.bind_ortvalue_output(name, value)
+        else:
+            for name in self._names:
+                binding.bind_output(name, "cpu")
+        with run_options(cancel) as options:
+            self._session.run_with_iobinding(binding, options)
+        tapped = self._leaving
+        if not self._fixed:
+            values = dict(zip(self._names, binding.get_outputs(), strict=True))
+            outputs = {name: values[name].numpy() for name in self._outputs}
+            tapped = {name: values[self._taps[name].output].numpy() for name in windows}
+        return outputs, tapped, (time.perf_counter() - start) * 1e3
 
-    def _set(self, windows: Mapping[str, Window]) -> None:
-        for name in [name for name in self._open if name not in windows]:
-            del self._open[name]
-            self._work(self._taps[name], (), shut=True)
-        for name, window in windows.items():
-            if self._open.get(name) != window:
-                self._work(self._taps[name], window)
-                self._open[name] = window
+    def _set(
+        self,
+        windows: Mapping[str, Window],
+        shapes: Mapping[str, TypedShape],
+    ) -> None:
+        """Open and shut gates, and lay out memory for what leaves by them."""
+        if windows is self._windows and shapes is self._shapes:
+            return
+        binding = self._binding
+        assert binding is not None
+        for name, tap in self._taps.items():
+            window = windows.get(name)
+            state = (window, shapes[name])
+            if self._states.get(name) == state:
+                continue
+            dtype, shape = shapes[name]
+            self._work(tap, window)
+            for gate in tap.gates:
+                value = ort.OrtValue.ortvalue_from_numpy(self._gates[gate])
+                self._held[gate] = (value, self._gates[gate])
+                binding.bind_ortvalue_input(gate, value)
+            if self._fixed:
+                sizes = (
+                    tuple(len(range(*part)) for part in window)
+                    if window is not None
+                    else tap.shut_shape(shape)
+                )
+                buffer = np.empty(sizes, dtype=dtype)
+                value = ort.OrtValue.ortvalue_from_numpy(buffer)
+                self._buffers[name], self._held[tap.output] = buffer, value
+                binding.bind_ortvalue_output(tap.output, value)
+            self._states[name] = state
+        self._windows, self._shapes = windows, shapes
+        self._leaving = {n: self._buffers[n] for n in windows if self._fixed}
 
-    def _work(self, tap: Tap, window: Window, *, shut: bool = False) -> None:
-        if shut:
-            rank = max(tap.axes, default=0) + 1
-            window = ((0, 0, 1),) * rank
-        for gate, value in zip(tap.gates, tap.gate_values(window), strict=True):
-            self._gates[gate] = value
-            if self._binding is not None:
-                held = ort.OrtValue.ortvalue_from_numpy(value)
-                self._values[gate] = (held, value)
-                self._binding.bind_ortvalue_input(gate, held)
+    def _work(self, tap: Tap, window: Window | None) -> None:
+        values = tap.shut_values() if window is None else tap.gate_values(window)
+        self._gates.update(zip(tap.gates, values, strict=True))

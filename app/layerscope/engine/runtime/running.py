@@ -48,6 +48,7 @@ FAST_RUNS_TO_SETTLE = 4
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
 TypedShape = tuple[str, tuple[int, ...]]
+_Gates = tuple[dict[str, Window], dict[str, str], list[str]]
 
 
 class RunningModel:
@@ -103,6 +104,7 @@ class RunningModel:
         self._plan: TapPlan | None = None
         self._live: LiveSession | None = None
         self._live_fails = False
+        self._last_windows: tuple[Any, _Gates] | None = None
         self._deep: OrderedDict[tuple[str, ...], Session] = OrderedDict()
         self._measured: OrderedDict[Any, dict[str, TypedShape]] = OrderedDict()
 
@@ -175,27 +177,27 @@ class RunningModel:
         -------
         outputs : dict
         tensors : dict of str to array
-            What the taps let out, by the tensor asked for.
+            What the taps let out, by the tensor asked for. Valid until the next
+            tapped run, which writes to the same memory.
         ms : float
             Of the tapped run.
         """
         self._fast_in_row = 0
-        wanted = {r.tensor: r for r in requests if r.detail != "full"}
-        wanted.update({r.tensor: r for r in requests if r.detail == "full"})
         with self._explained():
-            live = self._live_session(feeds)
+            live = self._live or self._live_session(feeds)
             if live is None:
                 outputs, ms = self._run_fast(feeds, cancel)
-                return outputs, self._by_deep(feeds, wanted, cancel), ms
-            windows, stand_ins, apart = self._windows(feeds, live, wanted)
+                return outputs, self._by_deep(feeds, requests, cancel), ms
+            shapes = self.measured_shapes(feeds)
+            windows, stand_ins, apart = self._windows(live, shapes, requests)
             try:
-                outputs, tapped, ms = live.run(feeds, windows, cancel)
+                outputs, tapped, ms = live.run(feeds, windows, shapes, cancel)
             except Exception as error:
                 if not self._maker.lies_found(error):
                     raise
                 self._forget_sessions()
                 return self.run_live(feeds, requests, cancel)
-        tensors = {name: tapped[stand_in] for name, stand_in in stand_ins.items()}
+        tensors = {name: tapped[tap] for name, tap in stand_ins.items()}
         for name in apart:
             tensors[name] = self.tensor_value(name, feeds, cancel)
         return outputs, tensors, ms
@@ -381,20 +383,26 @@ class RunningModel:
                 session,
                 taps,
                 [output.name for output in self.outputs],
+                shapes,
                 bindable=plain and not strings,
             )
             return self._live
 
     def _windows(
-        self, feeds: Feeds, live: LiveSession, wanted: Mapping[str, TapRequest]
-    ) -> tuple[dict[str, Window], dict[str, str], list[str]]:
+        self,
+        live: LiveSession,
+        shapes: Mapping[str, TypedShape],
+        requests: Sequence[TapRequest],
+    ) -> _Gates:
         """Return gates to open, the tap for each tensor, and what has none."""
-        shapes = self.measured_shapes(feeds)
+        key = (id(live), id(shapes), tuple(requests))
+        if self._last_windows is not None and self._last_windows[0] == key:
+            return self._last_windows[1]
         there = set(live.tensors)
         chosen: dict[str, TapRequest] = {}
         stand_ins: dict[str, str] = {}
         apart: list[str] = []
-        for name, request in wanted.items():
+        for name, request in _by_tensor(requests).items():
             tap = name if name in there else self.fused_with(name)
             if request.detail == "full" and name not in there:
                 if name in self._structure.producer:
@@ -409,11 +417,13 @@ class RunningModel:
             tap: window_of(shapes[tap][1], self._roles(tap, shapes[tap][1]), request)
             for tap, request in chosen.items()
         }
+        self._last_windows = (key, (windows, stand_ins, apart))
         return windows, stand_ins, apart
 
     def _by_deep(
-        self, feeds: Feeds, wanted: Mapping[str, TapRequest], cancel: CancelToken
+        self, feeds: Feeds, requests: Sequence[TapRequest], cancel: CancelToken
     ) -> dict[str, Array]:
+        wanted = _by_tensor(requests)
         names = tuple(name for name in wanted if name in self._structure.producer)
         if not names:
             return {}
@@ -461,3 +471,12 @@ class RunningModel:
             raise
         except Exception as error:
             raise refusals.explain(error, self._maker.model, self._structure) from error
+
+
+def _by_tensor(requests: Sequence[TapRequest]) -> dict[str, TapRequest]:
+    """Return one request for each tensor, the one for most of it."""
+    wanted: dict[str, TapRequest] = {}
+    for request in requests:
+        if request.tensor not in wanted or request.detail == "full":
+            wanted[request.tensor] = request
+    return wanted

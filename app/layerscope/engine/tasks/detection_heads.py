@@ -202,6 +202,8 @@ def _table(
     if output.shape is None or len(output.shape) != 3:
         return None
     _, first, second = output.shape
+    if not output.dtype.startswith("float") or (first, second) == (height, width):
+        return None
     told = facts.metadata.get("task", "") in ("detect", "segment", "pose")
     one_map = isinstance(first, int) and first == (height // 16) * (width // 16)
     if second == 6 and isinstance(first, int) and first <= 1000 and not one_map:

@@ -160,13 +160,25 @@ class Sizes:
             self._bound[name] = info.name
 
     def finish(self) -> None:
-        """Derive totals: what was there before plus what comes now."""
+        """Derive totals: what was there before plus what comes now.
+
+        Where a cache is fed back, one step follows at a time unless stated.
+        """
         past = self._one("past")
         sequence = self._one("seq") or self._one("length")
+        free = not {sequence} & (self._set | set(self._bound))
+        if past in self._bound and self._sizes[past] > 0 and sequence and free:
+            self._sizes[sequence] = 1
         for name in self._sizes:
             free = name not in self._bound and name not in self._set
             if free and "total" in name.lower() and past and sequence:
                 self._sizes[name] = self._sizes[past] + self._sizes[sequence]
+
+    @property
+    def past(self) -> int:
+        """Steps that a cache already holds, 0 where there is none."""
+        name = self._one("past")
+        return self._sizes[name] if name else 0
 
     def shape(self, info: TensorInfo) -> tuple[int, ...]:
         """Return the shape that `info` has in this run."""

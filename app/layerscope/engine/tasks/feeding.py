@@ -149,7 +149,7 @@ class TensorFeeder:
                     f"Input {slot.name} takes {slot.note}, which no picture fills; "
                     "choose random or constant values or a .npy file."
                 )
-            feeds[slot.name] = self._make(sources, source, slot, shape)
+            feeds[slot.name] = self._make(sources, source, slot, shape, sizes.past)
         return feeds
 
     def _make(
@@ -158,9 +158,10 @@ class TensorFeeder:
         source: InputSource | None,
         slot: InputSlot,
         shape: tuple[int, ...],
+        past: int,
     ) -> Array:
         if source is None or isinstance(source, RandomTensor):
-            usual = conventional(slot, shape, random=source is not None)
+            usual = conventional(slot, shape, random=source is not None, past=past)
             if usual is not None:
                 return usual
         chosen = source if source is not None else RandomTensor()
@@ -168,7 +169,7 @@ class TensorFeeder:
 
 
 def conventional(
-    slot: InputSlot, shape: tuple[int, ...], *, random: bool
+    slot: InputSlot, shape: tuple[int, ...], *, random: bool, past: int = 0
 ) -> Array | None:
     """Values that an input's name asks for; None where anything does.
 
@@ -181,6 +182,8 @@ def conventional(
     random : bool
         Whether random values were asked for: then only what would make no sense
         at random, positions, masks and sample rates, is kept.
+    past : int
+        Positions count from here.
     """
     kind = element_type(slot)
     name = slot.name.lower()
@@ -190,7 +193,7 @@ def conventional(
     if whole and "mask" in name:
         return np.ones(shape, dtype=kind)
     if whole and "position" in name and shape:
-        return np.broadcast_to(np.arange(shape[-1]), shape).astype(kind)
+        return np.broadcast_to(past + np.arange(shape[-1]), shape).astype(kind)
     if random:
         return None
     if slot.feedback or (whole and ("type" in name or "zero_point" in name)):

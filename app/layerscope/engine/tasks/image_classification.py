@@ -149,13 +149,15 @@ def class_scores(
     Returns
     -------
     (n_classes,) float64 array
-        Non-finite outputs count as the lowest.
+        0 where an output is not finite.
     """
     values = np.asarray(vector, dtype=np.float64)
     finite = np.isfinite(values)
     if not finite.all():
-        lowest = values[finite].min() if finite.any() else 0.0
-        values = np.where(finite, values, lowest)
+        scores = np.zeros_like(values)
+        if finite.any():
+            scores[finite] = class_scores(values[finite], kind, independent=independent)
+        return scores
     if kind == "automatic":
         if independent or is_distribution(values):
             kind = "as they are"

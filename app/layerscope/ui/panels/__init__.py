@@ -110,7 +110,3 @@ PANELS: tuple[PanelSpec, ...] = (
         factory=f"{_HERE}.log:LogPanel",
     ),
 )
-
-# TEMP
-import importlib.util
-PANELS = tuple(s for s in PANELS if importlib.util.find_spec(s.factory.split(":")[0]))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -48,6 +48,8 @@ BOOSTS = (
     (0.35, "Contrast highest"),
 )
 _ROOMY = 760
+_KEY = Qt.Key
+_STEPS = {_KEY.Key_Left: -1, _KEY.Key_J: -1, _KEY.Key_Right: 1, _KEY.Key_L: 1}
 _NOTHING = "Open a model and run it: every layer shows here what it sees."
 _WAITING = "Click a block or a node of the network to see what it sees."
 
@@ -72,6 +74,8 @@ class ActivationsPanel(Panel):
         self.heat = UnitView(keep_aspect=False)
         self.heat.setAccessibleName("Heat map of the layer")
         self.bars = VectorBars()
+        for picture in (self.heat, self.bars):
+            picture.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.table = NumberTable("Statistics")
         self._empty = self.empty_state(_NOTHING)
         self._stack = QStackedWidget()
@@ -92,15 +96,8 @@ class ActivationsPanel(Panel):
         self._shown_unit: tuple[str, int] = ("", -1)
         self._row_names: list[str] = []
         self._connect_hands()
-        events = controller.session.events
-        for signal in (
-            events.n_runs,
-            events.selection,
-            events.wall,
-            events.model,
-            events.structure_revision,
-        ):
-            self.listen(signal)
+        for field in ("n_runs", "selection", "wall", "model", "structure_revision"):
+            self.listen(getattr(controller.session.events, field))
 
     def _add_footer(self) -> None:
         self._footer = QWidget()
@@ -193,6 +190,7 @@ class ActivationsPanel(Panel):
         self.bars.unit_chosen.connect(self._on_unit_chosen)
         self.bars.place_hovered.connect(self._tell)
         self.heat.place_hovered.connect(self._tell)
+        self.heat.place_chosen.connect(self._on_heat_chosen)
         self.table.row_chosen.connect(self._on_row_chosen)
 
     # --- what is shown --------------------------------------------------------------
@@ -270,11 +268,12 @@ class ActivationsPanel(Panel):
             self.wall.set_selected(unit, show=moved)
         elif summary.role == "vector":
             self._stack.setCurrentWidget(self.bars)
-            self.bars.set_values(reading.elements(), summary.channels)
+            self.bars.set_values(reading.elements())
             self.bars.set_selected(unit)
         else:
             self._stack.setCurrentWidget(self.heat)
             self.heat.set_picture(tiles.reshape(-1, tiles.shape[-1]))
+            self.heat.set_column(unit)
         return True
 
     def _show_table(self, frame: Frame, summary: LayerSummary | None) -> None:
@@ -333,6 +332,12 @@ class ActivationsPanel(Panel):
             tensor=now.tensor, unit=unit, node=now.node, group=now.group
         )
 
+    def _on_heat_chosen(self, place: tuple[int, int]) -> None:
+        reading, picture = self.reading, self.heat.picture
+        if reading is not None and picture is not None:
+            width = reading.summary.shape[-1]
+            self._on_unit_chosen(place[1] * width // picture.shape[1])
+
     def _on_row_chosen(self, row: int) -> None:
         if not 0 <= row < len(self._row_names):
             return
@@ -361,6 +366,18 @@ class ActivationsPanel(Panel):
             before = sum(made.get(name, -1) <= at for name in order)
             place = before if delta > 0 else before - 1
         self._select_layer(order[min(len(order) - 1, max(0, place))])
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Walk layers and units from bars and heat maps too; the wall has its own."""
+        reading, key = self.reading, Qt.Key(event.key())
+        if key in (Qt.Key.Key_U, Qt.Key.Key_O):
+            self.step_layer(-1 if key == Qt.Key.Key_U else 1)
+        elif key in _STEPS and reading is not None and reading.summary.role != "maps":
+            last = max(0, reading.summary.shape[-1] - 1) if reading.summary.shape else 0
+            unit = self.controller.session.selection.unit + _STEPS[key]
+            self._on_unit_chosen(min(last, max(0, unit)))
+        else:
+            super().keyPressEvent(event)
 
     def _on_boost_asked(self, each_alone: bool) -> None:
         wall = self.controller.session.wall

@@ -31,7 +31,7 @@ from layerscope.ui.widgets.tensor_editor import TensorEditor
 
 # Below this width the picture has the panel to itself.
 FORM_FROM_PX = 250
-FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.42, 148, 236
+FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.45, 156, 236
 
 
 class InputPanel(Panel):

@@ -36,7 +36,7 @@ from layerscope.ui.panels.inspector_facts import (
     time_lines,
 )
 from layerscope.ui.panels.layer_reading import LayerReading
-from layerscope.ui.panels.naming import tensor_label, value_of
+from layerscope.ui.panels.naming import tensor_label
 from layerscope.ui.panels.pacing import Pace
 from layerscope.ui.panels.receptive_field import ReceptiveFieldFinder
 from layerscope.ui.panels.weights_view import WeightsView, save_button
@@ -46,6 +46,7 @@ from layerscope.ui.widgets.property_list import Property, PropertyList
 from layerscope.ui.widgets.readable import number
 from layerscope.ui.widgets.unit_view import UnitView
 
+_UNITS = {"maps": "channel", "vector": "element", "sequence": "feature"}
 _NOTHING = "Click a layer, a channel or a node: here it is taken apart."
 
 
@@ -130,7 +131,7 @@ class InspectorPanel(Panel):
         summary = frame.layers.get(chosen.tensor) if frame is not None else None
         self._show_picture(frame, summary)
         self._ask_node(node.index if node is not None and group is None else -1)
-        self._ask_middle(summary)
+        self._ask_middle(frame, summary)
         topic = (chosen, session.model, session.profile, self._field, self._details)
         if self._pace.due(tuple(id(part) for part in topic)):
             self._write(summary)
@@ -140,7 +141,10 @@ class InspectorPanel(Panel):
         chosen = session.selection
         group = selected_group(session)
         if chosen.unit >= 0:
-            return f"channel {chosen.unit}"
+            frame = self.controller.pictures.frame
+            summary = frame.layers.get(chosen.tensor) if frame is not None else None
+            word = _UNITS.get(summary.role if summary is not None else "maps", "unit")
+            return f"{word} {chosen.unit}"
         if group is not None:
             return f"block {group.name}"
         if chosen.tensor:
@@ -187,7 +191,8 @@ class InspectorPanel(Panel):
             if own and summary.unit_statistics is not None:
                 statistics = summary.unit_statistics
             assert statistics is not None
-            top = maximum_place(self.unit.picture) if own else None
+            own_map = own and summary.role == "maps"
+            top = maximum_place(self.unit.picture) if own_map else None
             self.unit.set_mark(top)
             lines += statistics_lines(statistics, top)
         lines += field_line(self._field if self._field_of == chosen.tensor else None)
@@ -254,12 +259,13 @@ class InspectorPanel(Panel):
             self._details = event.details
             self.mark_stale()
 
-    def _ask_middle(self, summary: LayerSummary | None) -> None:
-        if summary is None or summary.role != "maps" or len(summary.shape) < 3:
+    def _ask_middle(self, frame: Frame | None, summary: LayerSummary | None) -> None:
+        if frame is None or summary is None or summary.role != "maps":
             return
         if summary.tensor != self._field_of:
             self._field_of, self._field = summary.tensor, None
-            height, width = summary.shape[-2:]
+            wall = self.controller.session.wall
+            height, width = LayerReading(frame, summary, wall).map_size
             self._middle_finder.ask(summary.tensor, height // 2, width // 2)
 
     def _on_middle_found(self, found: ReceptiveFieldFound | None) -> None:
@@ -270,15 +276,17 @@ class InspectorPanel(Panel):
     # --- hands ----------------------------------------------------------------------
 
     def _on_place_hovered(self, place: tuple[int, int] | None) -> None:
+        session = self.controller.session
         frame = self.controller.pictures.frame
-        chosen = self.controller.session.selection.tensor
-        summary = frame.layers.get(chosen) if frame is not None else None
+        tensor = session.selection.tensor
+        summary = frame.layers.get(tensor) if frame is not None else None
         picture = self.unit.picture
         if place is None or summary is None or picture is None:
             self._finder.forget()
-        elif summary.role == "maps" and len(summary.shape) >= 3:
-            y = place[0] * summary.shape[-2] // picture.shape[0]
-            x = place[1] * summary.shape[-1] // picture.shape[1]
+        elif summary.role == "maps" and frame is not None:
+            height, width = LayerReading(frame, summary, session.wall).map_size
+            y = place[0] * height // picture.shape[0]
+            x = place[1] * width // picture.shape[1]
             self._finder.ask(summary.tensor, y, x)
         self._tell()
 
@@ -292,13 +300,10 @@ class InspectorPanel(Panel):
             self._told.set_whole("point at a pixel for its value")
             return
         text = f"x {place[1]}, y {place[0]}"
-        if frame is not None and tensor in frame.layers:
-            summary = frame.layers[tensor]
+        summary = frame.layers.get(tensor) if frame is not None else None
+        if summary is not None and summary.unit == unit >= 0 and frame is not None:
             reading = LayerReading(frame, summary, session.wall)
-            if unit in summary.channels and place[0] < picture.shape[0]:
-                ends = reading.scale_ends(summary.channels.index(unit))
-                value = value_of(int(picture[place]), *ends, session.wall.boost)
-                text += f" · {number(value)}"
+            text += f" · {number(reading.unit_value(int(picture[place])))}"
         self._told.set_whole(text)
 
     def _save_tensor(self) -> None:

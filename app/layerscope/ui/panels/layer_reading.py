@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,9 +47,9 @@ class LayerReading:
 
     def scale_ends(self, position: int) -> tuple[float, float]:
         """Return the values that the darkest and the brightest colour stand for."""
-        if self.summary.role == "maps" and self.wall.scale == "layer":
+        if self.wall.scale == "layer":
             return self.summary.statistics.minimum, self.summary.statistics.maximum
-        if self.summary.role == "maps" and self.wall.scale == "network":
+        if self.wall.scale == "network":
             layers = self.frame.layers.values()
             return (
                 min(layer.statistics.minimum for layer in layers),
@@ -66,8 +67,6 @@ class LayerReading:
                 return "least", "most", "each channel its own"
             position = self.summary.channels.index(unit)
             note = f"channel {unit}"
-        elif self.summary.role != "maps":
-            note = "this layer"
         low, high = self.scale_ends(position)
         return number(low), number(high), note
 
@@ -76,17 +75,35 @@ class LayerReading:
         if self.tiles is None:
             return np.zeros(0)
         levels = self.tiles.reshape(-1)
-        low = np.resize(np.asarray(self.summary.channel_low or (0.0,)), levels.size)
-        high = np.resize(np.asarray(self.summary.channel_high or (0.0,)), levels.size)
+        low, high = self.scale_ends(0)
         portion = (levels / 255) ** (1 / self.wall.boost if self.wall.boost > 0 else 1)
         return np.asarray(low + portion * (high - low), dtype=np.float64)
 
+    def unit_value(self, level: int) -> float:
+        """Return the value that a level of the picture of the one unit stands for."""
+        ends = self.scale_ends(0)
+        own = self.summary.unit_statistics
+        if self.wall.scale == "channel" and own is not None:
+            ends = own.minimum, own.maximum
+        return value_of(level, *ends, self.wall.boost)
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Height and width of the layer's maps; the channels may come last."""
+        shape = self.summary.shape
+        n = self.tiles.shape[0] if self.tiles is not None else 0
+        if len(shape) < 3:
+            return shape[-2:] if len(shape) == 2 else (1, 1)
+        if n == shape[-1] and n != shape[-3]:
+            return shape[-3], shape[-2]
+        return shape[-2], shape[-1]
+
     def map_place(self, place: Place) -> tuple[int, int]:
         """Return row and column in the layer's own map; tiles may be smaller."""
-        if self.tiles is None or len(self.summary.shape) < 3:
+        if self.tiles is None:
             return place.row, place.column
         h, w = self.tiles.shape[1:3]
-        height, width = self.summary.shape[-2:]
+        height, width = self.map_size
         return place.row * height // h, place.column * width // w
 
     def place_text(self, place: Place) -> str:
@@ -110,8 +127,8 @@ class LayerReading:
         picture = self.tiles.reshape(-1, self.tiles.shape[-1])
         if row >= picture.shape[0] or column >= picture.shape[1]:
             return text
-        low, high = self.own_range(0)
-        value = value_of(int(picture[row, column]), low, high, self.wall.boost)
+        ends = self.scale_ends(0)
+        value = value_of(int(picture[row, column]), *ends, self.wall.boost)
         return f"{text} · {number(value, 3)}"
 
     def size_text(self) -> str:
@@ -121,7 +138,9 @@ class LayerReading:
         if self.summary.role != "maps":
             return ""
         shown = len(self.summary.channels)
-        whole = self.summary.shape[-3] if len(self.summary.shape) >= 3 else shown
+        inner = math.prod(self.map_size)
+        batch = self.summary.shape[0] if len(self.summary.shape) > 3 else 1
+        whole = math.prod(self.summary.shape) // max(1, inner * batch)
         return f"{shown} channels" if shown >= whole else f"{shown} of {whole} channels"
 
     def flat_channels(self) -> dict[int, str]:

@@ -46,6 +46,7 @@ class LibraryPanel(Panel):
         )
         self._in_folders: list[tuple[Path, tuple[Path, ...]]] | None = None
         self._asked: set[str] = set()
+        self._sizes: dict[str, str] = {}
         events = controller.session.events
         for signal in (
             events.recent,
@@ -129,7 +130,7 @@ class LibraryPanel(Panel):
             Card(
                 title=sample_title(path),
                 key=f"sample:{path}",
-                detail=path.suffix[1:].upper(),
+                detail=self._sizes.get(str(path), path.suffix[1:].upper()),
                 icon="image",
                 tooltip=f"Use {path.name} as the input",
                 chosen=str(path) in shown,
@@ -234,6 +235,8 @@ class LibraryPanel(Panel):
         if isinstance(event, PictureDecoded):
             image = to_image(self.controller.get_array(event.array))
             self.list.set_thumbnail(f"sample:{event.path}", image)
+            self._sizes[event.path] = f"{event.width} × {event.height}"
+            self.mark_stale()
 
 
 def _entry_detail(entry: Any) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QLineEdit, QMenu, QStackedWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import QStackedWidget
 
 from layerscope.core.errors import LayerscopeError
 from layerscope.protocol.messages import GraphLaidOut
 from layerscope.ui import theme
-from layerscope.ui.panels.base import Panel, title_button
-from layerscope.ui.panels.network_cards import MODES, NetworkCards, as_image
+from layerscope.ui.panels.base import Panel
+from layerscope.ui.panels.network_cards import NetworkCards
 from layerscope.ui.panels.network_crumbs import Breadcrumb
-from layerscope.ui.panels.network_search import find_nodes
+from layerscope.ui.panels.network_finder import NodeFinder
+from layerscope.ui.panels.network_looks import as_image
+from layerscope.ui.panels.network_menus import ModeButton, fit_button, item_menu
+from layerscope.ui.panels.network_tooltip import tooltip
 from layerscope.ui.widgets.graph_canvas import GraphCanvas
 from layerscope.ui.widgets.graph_legend import GraphLegend
 from layerscope.ui.widgets.graph_scene import CLOSED, FRAME, NODE, GraphScene
@@ -22,7 +25,6 @@ from layerscope.ui.widgets.readable import count
 
 _EMPTY = "Open a model, or drop one here: its layers appear as cards."
 _OPENING = "Reading the model …"
-_SEARCH_MS = 120
 
 
 class NetworkPanel(Panel):
@@ -31,7 +33,9 @@ class NetworkPanel(Panel):
     Attributes
     ----------
     canvas : GraphCanvas
-    search : QLineEdit
+    finder : NodeFinder
+    cards : NetworkCards, optional
+        What the rows of the canvas mean; None before a graph is shown.
     """
 
     def __init__(self, controller: Any) -> None:
@@ -40,67 +44,33 @@ class NetworkPanel(Panel):
         self.body.setSpacing(0)
         self.canvas = GraphCanvas()
         self.crumbs = Breadcrumb()
+        self.finder = NodeFinder()
+        self.legend = GraphLegend()
+        self.cards: NetworkCards | None = None
         self._empty = self.empty_state(_EMPTY)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self.canvas)
         self.body.addWidget(self.crumbs)
         self.body.addWidget(self._stack, 1)
-        self.cards: NetworkCards | None = None
-        self._mode = "time"
-        self._hits: list[int] = []
-        self._next_hit = 0
-        self._wanted_node = -1
+        self._scene: GraphScene | None = None
         self._shown_layout: GraphLaidOut | None = None
         self._shown_model = 0
         self._facts: tuple[object, ...] = ()
         self._frame = -1
-        self._toggled: tuple[int, int] | None = None
-        self._scene: GraphScene | None = None
-        self._add_actions()
-        self._connect()
-
-    # --- parts ----------------------------------------------------------------
-
-    def _add_actions(self) -> None:
-        self.legend = GraphLegend()
-        self.add_action(self.legend)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("name, operator or 64x56")
-        self.search.setAccessibleName("Find in the network")
-        self.search.setToolTip(
-            "Find by name, operator or shape; regular expressions too. "
-            "Enter jumps to the next, Escape ends."
-        )
-        self.search.setFixedSize(170, 24)
-        self.search.setStyleSheet("min-height: 22px; max-height: 22px;")
-        self.search.setClearButtonEnabled(True)
-        self.search.hide()
-        self.add_action(self.search)
-        self.find_button = title_button(
-            "", "Find (Ctrl+F)", self.focus_search, icon="search"
-        )
-        self.add_action(self.find_button)
-        self._mode_button = title_button(
-            "", "What the colours and bars of the cards mean"
-        )
-        menu = QMenu(self._mode_button)
-        group = QActionGroup(menu)
-        for key, text in MODES:
-            action = QAction(text.capitalize(), menu)
-            action.setCheckable(True)
-            action.setData(key)
-            group.addAction(action)
-            menu.addAction(action)
-        group.triggered.connect(lambda action: self.set_mode(action.data()))
-        self._mode_button.setMenu(menu)
-        self._mode_button.setPopupMode(self._mode_button.ToolButtonPopupMode.InstantPopup)
-        self.add_action(self._mode_button)
-        self._mode_actions = group
+        self._kept: tuple[int, int] | None = None
+        self._wanted_node = -1
+        self._mode = "time"
+        self._mode_button = ModeButton(self.set_mode)
+        for widget in (
+            self.legend,
+            self.finder,
+            self._mode_button,
+            fit_button(self.canvas.fit),
+        ):
+            self.add_action(widget)
         self.set_mode("time")
-        self.add_action(
-            title_button("Fit", "Show the whole network (Space)", self.canvas.fit, icon="maximize")
-        )
+        self._connect()
 
     def _connect(self) -> None:
         events = self.controller.session.events
@@ -118,26 +88,24 @@ class NetworkPanel(Panel):
             events.preflight,
         ):
             self.listen(signal)
-        canvas = self.canvas
-        canvas.chosen.connect(self._on_chosen)
-        canvas.opened.connect(self.open_row)
-        canvas.left.connect(self.leave_graph)
-        canvas.settled.connect(self._watch)
-        canvas.menu_wanted.connect(self._show_menu)
-        canvas.copied.connect(self._copy_names)
-        self.crumbs.entered.connect(self.controller.show_graph)
-        self._typed = QTimer(self)
-        self._typed.setSingleShot(True)
-        self._typed.setInterval(_SEARCH_MS)
-        self._typed.timeout.connect(self._find)
-        self.search.textChanged.connect(lambda _: self._typed.start())
-        self.search.returnPressed.connect(self.jump_to_hit)
-        find = QShortcut(QKeySequence.StandardKey.Find, self)
-        find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.activated.connect(self.focus_search)
-        end = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.search)
-        end.setContext(Qt.ShortcutContext.WidgetShortcut)
-        end.activated.connect(self.end_search)
+        self.canvas.chosen.connect(self._on_chosen)
+        self.canvas.opened.connect(self.open_row)
+        self.canvas.left.connect(self.leave_graph)
+        self.canvas.settled.connect(self._watch)
+        self.canvas.menu_wanted.connect(self._show_menu)
+        self.canvas.copied.connect(self.copy_names)
+        self.crumbs.entered.connect(self.enter)
+        self.finder.found.connect(self._on_found)
+        self.finder.wanted.connect(self._jump)
+        self.finder.ended.connect(self.canvas.setFocus)
+        for key, slot in (
+            (QKeySequence(QKeySequence.StandardKey.Find), self.focus_search),
+            (QKeySequence("Alt+Left"), self.trace_inputs),
+            (QKeySequence("Alt+Right"), self.trace_outputs),
+        ):
+            shortcut = QShortcut(key, self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
 
     # --- from the session -------------------------------------------------------
 
@@ -146,11 +114,17 @@ class NetworkPanel(Panel):
         self._scene = None
         if layout is not None:
             try:
-                arrays = [
-                    self.controller.get_array(ref)
-                    for ref in (layout.items, layout.boxes, layout.edges, layout.lanes)
-                ]
-                self._scene = GraphScene(*arrays)
+                self._scene = GraphScene(
+                    *(
+                        self.controller.get_array(ref)
+                        for ref in (
+                            layout.items,
+                            layout.boxes,
+                            layout.edges,
+                            layout.lanes,
+                        )
+                    )
+                )
             except LayerscopeError:
                 # Newer arrays took their place before we looked: ask again.
                 self.controller.set_expanded(self.controller.session.expanded)
@@ -159,78 +133,90 @@ class NetworkPanel(Panel):
     def refresh(self) -> None:
         """Show the session as it is now."""
         session = self.controller.session
-        if self._scene is None and session.layout is not None:
-            self._on_layout(session.layout)
-        if not session.model or self._scene is None or session.layout is None:
-            self._empty.set_text(_OPENING if session.opening else _EMPTY)
-            self._stack.setCurrentWidget(self._empty)
-            self.crumbs.hide()
-            self._shown_layout = None
-            self.set_clause("")
+        layout = session.layout
+        if self._scene is None and layout is not None:
+            self._on_layout(layout)
+        if not session.model or self._scene is None or layout is None:
+            self._show_nothing()
             return
-        if session.layout.graph >= len(session.structure.graphs):
-            return
+        if layout.graph >= len(session.structure.graphs):
+            return  # a page of the structure is still to come
         self._stack.setCurrentWidget(self.canvas)
-        self._show_layout(session.layout)
-        self._show_facts()
+        self._show_layout(self._scene, layout)
+        self._show_facts(self._scene, layout.graph)
         self._show_pictures()
-        self._show_selection()
-        self.set_clause(self._clause_text())
+        self._show_selection(self._scene)
+        self.set_clause(self._clause_text(layout.graph))
 
-    def _show_layout(self, layout: GraphLaidOut) -> None:
-        if layout is self._shown_layout:
+    def _show_nothing(self) -> None:
+        self._empty.set_text(_OPENING if self.controller.session.opening else _EMPTY)
+        self._stack.setCurrentWidget(self._empty)
+        self.crumbs.hide()
+        self.legend.set_entries(None, [])
+        self._shown_layout = None
+        self.cards = None
+        self.set_clause("")
+
+    def _show_layout(self, scene: GraphScene, layout: GraphLaidOut) -> None:
+        before = self._shown_layout
+        if layout is before:
             return
         session = self.controller.session
-        before = self._shown_layout
         same = (
             before is not None
             and before.graph == layout.graph
             and self._shown_model == session.model
         )
-        self.canvas.set_scene(self._scene, keep=self._toggled if same else None)
-        if not same:
-            self._hits = []
-            self.search.clear()
-        self._toggled = None
+        self.canvas.set_scene(scene, keep=self._anchor(scene) if same else None)
+        self.finder.set_structure(session.structure)
+        self.crumbs.show_path(session.structure, layout.graph)
+        self._kept = None
         self._shown_layout = layout
         self._shown_model = session.model
         self._facts = ()
-        self._frame = -1
-        self.crumbs.show_path(session.structure, layout.graph)
 
-    def _show_facts(self) -> None:
+    def _anchor(self, scene: GraphScene) -> tuple[int, int] | None:
+        """Return what stays in place: the block opened or closed, or anything seen."""
+        if self._kept is not None:
+            return self._kept
+        old = self.canvas.scene
+        if old is None:
+            return None
+        for row in old.leaves_in(self.canvas.view.area).tolist():
+            kind, index = old.items[row].tolist()
+            if scene.row_of(kind, index) >= 0:
+                return kind, index
+        return None
+
+    def _show_facts(self, scene: GraphScene, graph: int) -> None:
         session = self.controller.session
-        palette = theme.current()
         facts = (
-            id(self._scene),
+            id(scene),
             session.structure_revision,
-            id(session.profile),
-            id(session.taps),
+            session.profile,
+            session.taps,
             session.refusal,
             session.refusal_node,
             self._mode,
-            palette,
+            theme.current(),
         )
-        if facts == self._facts or self._scene is None:
+        if facts == self._facts:
             return
         self._facts = facts
-        assert self._shown_layout is not None
-        self.cards = NetworkCards(session, self._scene, self._shown_layout.graph)
-        self.cards.times.note_health(self.controller.pictures.frame)
-        self._repaint_cards()
-        self._frame = -1
-        self._show_hits()
+        self.cards = cards = NetworkCards(session, scene, graph)
+        cards.times.note_health(self.controller.pictures.frame)
+        self._dress(cards)
+        self._mark_hits()
+        self._watch()
         if self._wanted_node >= 0:
             self._jump(self._wanted_node)
-        self._watch()
 
-    def _repaint_cards(self) -> None:
-        if self.cards is None:
-            return
-        self.canvas.set_bars(*self.cards.bars(self._mode))
-        self.canvas.set_words(self.cards.words, self.cards.tooltip)
-        self.canvas.set_errors(self.cards.error_rows())
-        self._show_legend()
+    def _dress(self, cards: NetworkCards) -> None:
+        session = self.controller.session
+        self.canvas.set_bars(*cards.bars(self._mode))
+        self.canvas.set_words(cards.words, lambda row: tooltip(session, cards, row))
+        self.canvas.set_errors(cards.error_rows())
+        self.legend.set_entries(*cards.legend(self._mode))
 
     def _show_pictures(self) -> None:
         pictures = self.controller.pictures
@@ -247,27 +233,26 @@ class NetworkPanel(Panel):
                     images[row] = image
         self.canvas.set_pictures(images)
         if self.cards.times.note_health(frame):
-            self._repaint_cards()
+            self._dress(self.cards)
 
-    def _show_selection(self) -> None:
-        session = self.controller.session
-        cards, scene = self.cards, self._scene
-        if cards is None or scene is None:
+    def _show_selection(self, scene: GraphScene) -> None:
+        structure = self.controller.session.structure
+        chosen, cards = self.controller.session.selection, self.cards
+        if cards is None:
             return
-        chosen = session.selection
         row = -1
         if chosen.group >= 0:
-            row = max(scene.row_of(CLOSED, chosen.group), scene.row_of(FRAME, chosen.group))
+            row = scene.row_of(CLOSED, chosen.group)
+            row = row if row >= 0 else scene.row_of(FRAME, chosen.group)
         if row < 0 and chosen.node >= 0:
             row = cards.row_of_node(chosen.node)
         if row < 0 and chosen.tensor:
-            row = cards.row_of_node(session.structure.producer_of.get(chosen.tensor, -1))
+            row = cards.row_of_node(structure.producer_of.get(chosen.tensor, -1))
             row = row if row >= 0 else cards.row_of_end(chosen.tensor)
         if row != self.canvas.row:
-            self.canvas.set_row(row, reveal=self._begun_reading())
-
-    def _begun_reading(self) -> bool:
-        return self.canvas.readable() and not self.canvas.underMouse()
+            # Under the pointer nothing may move away.
+            reveal = self.canvas.readable() and not self.canvas.underMouse()
+            self.canvas.set_row(row, reveal=reveal)
 
     def _watch(self) -> None:
         """Tell the controller which tensors are drawn large enough to be seen."""
@@ -278,10 +263,9 @@ class NetworkPanel(Panel):
         self._frame = -1  # rows that have come into sight need their picture now
         self.mark_stale()
 
-    def _clause_text(self) -> str:
+    def _clause_text(self, graph: int) -> str:
         session = self.controller.session
         structure, report = session.structure, session.preflight
-        graph = self._shown_layout.graph if self._shown_layout is not None else 0
         words = []
         if graph == 0:
             n_blocks = sum(
@@ -293,38 +277,25 @@ class NetworkPanel(Panel):
         words.append(_counted(n_nodes, "node"))
         if graph == 0 and report is not None and report.n_parameters:
             words.append(f"{count(report.n_parameters)} parameters")
-        if self._hits or self.search.text():
-            words.append(f"{_counted(len(self._hits), 'hit')} for “{self.search.text()}”")
+        if self.finder.query():
+            words.append(f"{len(self.finder.hits)} found")
         if session.refusal and not session.runnable:
             words.append("cannot run")
         return " · ".join(words)
 
-    # --- colours ----------------------------------------------------------------
+    # --- hands --------------------------------------------------------------------
 
     def set_mode(self, mode: str) -> None:
         """Colour the cards by one of `MODES`."""
         self._mode = mode
-        text = dict(MODES)[mode]
-        self._mode_button.setText(f"{text} ▾")
-        self._mode_button.setAccessibleName(text)
-        for action in self._mode_actions.actions():
-            action.setChecked(action.data() == mode)
+        self._mode_button.set_mode(mode)
         self.mark_stale()
 
-    def _show_legend(self) -> None:
-        if self.cards is None:
-            return
-        self.legend.set_entries(*self.cards.legend(self._mode))
-
-    # --- hands --------------------------------------------------------------------
-
     def _on_chosen(self, row: int) -> None:
-        if self.cards is None or self._scene is None:
-            return
         self.canvas.set_traced(None)
-        if row < 0:
+        if self.cards is None or row < 0:
             return
-        kind, index = self._scene.items[row].tolist()
+        kind, index = self.cards.item(row)
         tensor = self.cards.tensor_of(row)
         if kind == NODE:
             self.controller.select(tensor=tensor, node=index)
@@ -335,156 +306,107 @@ class NetworkPanel(Panel):
 
     def open_row(self, row: int) -> None:
         """Open or close a block, or enter a node's body."""
-        if self._scene is None:
+        if self.cards is None:
             return
-        kind, index = self._scene.items[row].tolist()
+        kind, index = self.cards.item(row)
         if kind in (CLOSED, FRAME):
-            self._toggled = (CLOSED, index)
+            self._kept = (CLOSED, index)
             self.controller.toggle_group(index)
         elif kind == NODE:
             bodies = self.controller.session.structure.nodes[index].bodies
             if bodies:
-                self.controller.show_graph(bodies[0])
+                self.enter(bodies[0])
+
+    def enter(self, graph: int) -> None:
+        """Show another graph from its beginning."""
+        self._wanted_node = -1
+        self.controller.show_graph(graph)
 
     def leave_graph(self) -> None:
-        """Go back to the graph that holds the shown one."""
+        """Go back to the graph that holds the shown one, to the node one came from."""
         session = self.controller.session
-        if session.graph and session.graph < len(session.structure.graphs):
+        if 0 < session.graph < len(session.structure.graphs):
             owner = session.structure.graphs[session.graph].owner
-            outer = session.structure.nodes[owner].graph if owner >= 0 else 0
-            self.controller.show_graph(outer)
             self._wanted_node = owner
-
-    def trace(self, *, upstream: bool) -> None:
-        """Light up everything that leads to, or comes from, the chosen item."""
-        if self._scene is not None and self.canvas.row >= 0:
-            self.canvas.set_traced(
-                *self._scene.trace(self.canvas.row, upstream=upstream)
+            self.controller.show_graph(
+                session.structure.nodes[owner].graph if owner >= 0 else 0
             )
 
     def trace_inputs(self) -> None:
         """Light up all that the chosen item depends on."""
-        self.trace(upstream=True)
+        self._trace(upstream=True)
 
     def trace_outputs(self) -> None:
         """Light up all that depends on the chosen item."""
-        self.trace(upstream=False)
+        self._trace(upstream=False)
+
+    def _trace(self, *, upstream: bool) -> None:
+        if self._scene is not None and self.canvas.row >= 0:
+            traced = self._scene.trace(self.canvas.row, upstream=upstream)
+            self.canvas.set_traced(*traced)
 
     def end_trace(self) -> None:
         """Show everything alike again."""
         self.canvas.set_traced(None)
 
-    def _copy_names(self, row: int) -> None:
-        if self.cards is not None and self._scene is not None:
-            kind, index = self._scene.items[row].tolist()
+    def copy_names(self, row: int) -> None:
+        """Copy the names of what a row makes."""
+        if self.cards is not None:
+            kind, index = self.cards.item(row)
             names = [self.cards.tensor_of(row)]
             if kind == NODE:
                 names = list(self.controller.session.structure.nodes[index].outputs)
             QGuiApplication.clipboard().setText("\n".join(names))
 
     def _show_menu(self, row: int, place: QPoint) -> None:
-        menu = self.menu_for(row)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(place)
-
-    def menu_for(self, row: int) -> QMenu:
-        """Return what can be done with a row."""
-        menu = QMenu(self)
-        if self._scene is not None and row >= 0:
+        if row >= 0:
             self.canvas.set_row(row)
             self._on_chosen(row)
-            kind, index = self._scene.items[row].tolist()
-            structure = self.controller.session.structure
-            if kind in (CLOSED, FRAME):
-                text = "Open block\tEnter" if kind == CLOSED else "Close block\tEnter"
-                menu.addAction(text, lambda: self.open_row(row))
-            elif kind == NODE:
-                for body in structure.nodes[index].bodies:
-                    name = structure.graphs[body].name or "body"
-                    menu.addAction(
-                        f"Enter {name}", lambda to=body: self.controller.show_graph(to)
-                    )
-            menu.addAction("Trace inputs\tAlt+Left", self.trace_inputs)
-            menu.addAction("Trace outputs\tAlt+Right", self.trace_outputs)
-            menu.addAction("Copy tensor names\tCtrl+C", lambda: self._copy_names(row))
-            menu.addSeparator()
-        menu.addAction("End trace\tEsc", self.end_trace)
-        menu.addAction("Close all blocks", lambda: self.controller.set_expanded(()))
-        menu.addAction("Fit\tSpace", self.canvas.fit)
-        return menu
+        menu = item_menu(self, row)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
 
     # --- search -------------------------------------------------------------------
 
     def focus_search(self) -> None:
         """Show the search field and put the cursor into it."""
-        self.search.show()
-        self.find_button.hide()
-        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.search.selectAll()
+        self.finder.begin()
 
-    def end_search(self) -> None:
-        """Put the search away."""
-        self.search.clear()
-        self.search.hide()
-        self.find_button.show()
-        self._find()
-        self.canvas.setFocus()
-
-    def _find(self) -> None:
-        self._typed.stop()
-        self._hits = find_nodes(self.controller.session.structure, self.search.text())
-        self._next_hit = 0
-        self._show_hits()
+    def _on_found(self) -> None:
+        self._mark_hits()
         self.mark_stale()
 
-    def _show_hits(self) -> None:
+    def _mark_hits(self) -> None:
         if self.cards is not None:
-            rows = {self.cards.row_of_node(node) for node in self._hits}
+            rows = {self.cards.row_of_node(node) for node in self.finder.hits}
             self.canvas.set_hits(frozenset(rows - {-1}))
 
-    def jump_to_hit(self) -> None:
-        """Select the next hit, opening the blocks around it."""
-        if self._typed.isActive():
-            self._find()
-        if not self._hits:
-            return
-        node = self._hits[self._next_hit % len(self._hits)]
-        self._next_hit += 1
-        self._jump(node)
-
     def _jump(self, node: int) -> None:
-        """Bring a node into sight: its graph, its blocks, itself."""
+        """Bring a node into sight: its graph, the blocks around it, itself."""
         session = self.controller.session
         info = session.structure.nodes[node]
         self._wanted_node = node
         if info.graph != session.graph:
             self.controller.show_graph(info.graph)
             return
-        around = []
+        closed = []
         group = info.group
         while group >= 0:
-            around.append(group)
+            if group not in session.expanded:
+                closed.append(group)
             group = session.structure.groups[group].parent
-        closed = [group for group in reversed(around) if group not in session.expanded]
-        if closed and self._mode_of_jump(info.index):
-            self._toggled = (CLOSED, closed[0])
-            self.controller.set_expanded((*session.expanded, *closed))
+        if closed:
+            self._kept = (CLOSED, closed[-1])
+            self.controller.set_expanded((*session.expanded, *reversed(closed)))
             return
-        self._wanted_node = -1
-        if self.cards is None or self._scene is None:
-            return
-        row = self.cards.row_of_node(node)
+        row = self.cards.row_of_node(node) if self.cards is not None else -1
         if row >= 0:
+            self._wanted_node = -1
             self.canvas.set_row(row)
             self.canvas.centre_on(row)
             outputs = [name for name in info.outputs if name]
             self.controller.select(tensor=outputs[0] if outputs else "", node=node)
 
-    def _mode_of_jump(self, node: int) -> bool:
-        """Return whether the blocks around a node are to be opened for it."""
-        return bool(self.search.text()) and self.cards is not None and node >= 0
-
 
 def _counted(n: int, word: str) -> str:
     return f"{count(n)} {word}{'' if n == 1 else 's'}"
-

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtGui import QColor, QImage
 
-from layerscope.core import colours as colour_tables
-from layerscope.protocol.values import Dimension, NodeInfo
 from layerscope.state.session import Session
 from layerscope.ui import theme
 from layerscope.ui.panels.naming import provider_name
+from layerscope.ui.panels.network_looks import (
+    compact_shape,
+    provider_colour,
+    ramp,
+    shown,
+)
 from layerscope.ui.panels.network_times import NodeTimes
 from layerscope.ui.widgets.graph_cards import CardWords
 from layerscope.ui.widgets.graph_scene import (
@@ -24,7 +26,7 @@ from layerscope.ui.widgets.graph_scene import (
     OUTPUT,
     GraphScene,
 )
-from layerscope.ui.widgets.readable import count, milliseconds, share, size_of
+from layerscope.ui.widgets.readable import share
 
 MODES = (
     ("time", "colour by time"),
@@ -33,29 +35,6 @@ MODES = (
     ("error", "colour by error"),
     ("none", "no colour"),
 )
-_LONGEST = 300
-
-
-def compact_shape(shape: Iterable[Dimension]) -> str:
-    """Return a shape without its batch axis: ``"128 × 55²"``, ``"T × 768"``."""
-    sizes = list(shape)
-    if not sizes:
-        return "one number"
-    if len(sizes) > 1 and (sizes[0] in (1, None) or isinstance(sizes[0], str)):
-        sizes = sizes[1:]
-    words = ["?" if size is None else str(size)[:12] for size in sizes]
-    if len(words) >= 2 and words[-1] == words[-2] and isinstance(sizes[-1], int):
-        words[-2:] = [f"{words[-1]}²"]
-    return " × ".join(words)
-
-
-def shown(text: str, longest: int = _LONGEST) -> str:
-    """Return `text` on one line, unprintable characters written out, elided."""
-    if len(text) > longest:
-        text = f"{text[: longest // 2]}…{text[-longest // 3 :]}"
-    return "".join(
-        letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text
-    )
 
 
 class NetworkCards:
@@ -79,6 +58,11 @@ class NetworkCards:
         self.times = NodeTimes(session)
         self._members = self._nodes_of_rows()
 
+    def item(self, row: int) -> tuple[int, int]:
+        """Return kind and index of a row."""
+        kind, index = self._scene.items[row].tolist()
+        return kind, index
+
     # --- rows and nodes -----------------------------------------------------------
 
     def row_of_node(self, node: int) -> int:
@@ -95,7 +79,10 @@ class NetworkCards:
 
     def row_of_end(self, tensor: str) -> int:
         """Return the row of a graph input or output by its tensor, -1 for none."""
-        for kind, values in ((INPUT, self._graph.inputs), (OUTPUT, self._graph.outputs)):
+        for kind, values in (
+            (INPUT, self._graph.inputs),
+            (OUTPUT, self._graph.outputs),
+        ):
             for index, value in enumerate(values):
                 if value.name == tensor:
                     return self._scene.row_of(kind, index)
@@ -167,7 +154,7 @@ class NetworkCards:
     # --- numbers ------------------------------------------------------------------
 
     def bars(self, mode: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]:
-        """Return each row's bar and colour for one of `MODES`, by which notes go too."""
+        """Return each row's bar and colour for one of `MODES`; notes follow it too."""
         self._mode = mode
         self._words.clear()
         n = len(self._scene)
@@ -175,7 +162,9 @@ class NetworkCards:
         bars = np.full(n, np.nan)
         colours = np.full(n, theme.colour("line").rgba(), dtype=np.uint32)
         if mode == "time" and self.times.known:
-            self._fill(bars, colours, "warning", self._milliseconds, self.times.total_ms)
+            self._fill(
+                bars, colours, "warning", self._milliseconds, self.times.total_ms
+            )
         elif mode == "size":
             nodes = self._session.structure.nodes
             total = sum(n.n_parameters for n in nodes if n.graph == self._graph.index)
@@ -199,10 +188,9 @@ class NetworkCards:
         bars: npt.NDArray[np.float64],
         colours: npt.NDArray[np.uint32],
         token: str,
-        amount_of: object,
+        amount_of: Callable[[int], float],
         total: float,
     ) -> None:
-        assert callable(amount_of)
         if total <= 0:
             return
         rows = [row for row in self._members if self._scene.items[row, 0] != FRAME]
@@ -321,93 +309,3 @@ class NetworkCards:
             stored = values[index].shape
             return compact_shape(stored) if stored is not None else ""
         return ""
-
-    def tooltip(self, row: int) -> str:
-        """Return everything known of a row, as rich text."""
-        kind, index = self._scene.items[row].tolist()
-        structure = self._session.structure
-        lines: list[str] = []
-        if kind == NODE:
-            node = structure.nodes[index]
-            lines += [f"<b>{_safe(node.name)}</b>", self._kind_line(node)]
-        elif kind in (CLOSED, FRAME):
-            group = structure.groups[index]
-            what = group.type_name or "block"
-            lines += [
-                f"<b>{_safe(group.path)}</b>",
-                _safe(f"{what} · {group.n_nodes} nodes"),
-            ]
-            if group.twin_of != group.index:
-                twin = structure.groups[group.twin_of].path
-                lines.append(_safe(f"built like {twin}"))
-        else:
-            name = self.tensor_of(row)
-            lines.append(f"<b>{_safe(name)}</b>")
-        tensor = self.tensor_of(row)
-        known = structure.shapes.get(tensor)
-        if known is not None:
-            sizes = " × ".join("?" if s is None else str(s) for s in known.shape)
-            how = "" if tensor in structure.measured else " (as stored)"
-            lines.append(_safe(f"{known.dtype} {sizes or 'one number'}{how}"))
-        nodes = self.nodes_of(row)
-        if nodes and self.times.known:
-            ms = self.times.ms_of(nodes, single=kind == NODE)
-            if ms == ms:
-                part = share(ms / self.times.total_ms) if self.times.total_ms else ""
-                provider = provider_name(self.times.provider_of(nodes))
-                lines.append(_safe(f"{milliseconds(ms)} ms · {part} · {provider}"))
-        if kind == NODE:
-            fused = self.times.fused_text(index)
-            if fused:
-                lines.append(_safe(fused))
-        lines += [f"<b>{_safe(text)}</b>" for text in self.troubles(row)[:3]]
-        return "<br>".join(line for line in lines if line)
-
-    def _kind_line(self, node: NodeInfo) -> str:
-        words = [f"{node.domain}::{node.op}" if node.domain else node.op]
-        if node.n_parameters:
-            words.append(f"{count(node.n_parameters)} parameters")
-            words.append(size_of(node.parameter_bytes))
-        if node.bodies:
-            words.append("double-click to enter")
-        return _safe(" · ".join(words))
-
-
-def _safe(text: str) -> str:
-    return html.escape(shown(text))
-
-
-def ramp(token: str, shade: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
-    """Return colours from a quiet box (0) to a palette token (1), as ARGB."""
-    low, high = theme.colour("line"), theme.colour(token)
-    ends = np.array([low.getRgb()[:3], high.getRgb()[:3]], dtype=np.float64)
-    rgb = np.rint(ends[0] + shade[:, None] * (ends[1] - ends[0])).astype(np.uint32)
-    argb = (0xFF << 24) | (rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2]
-    return argb.astype(np.uint32)
-
-
-def provider_colour(provider: str, providers: tuple[str, ...]) -> int:
-    """Return the ARGB colour of an execution provider among those in use."""
-    place = providers.index(provider) if provider in providers else len(providers)
-    return QColor(*colour_tables.distinct(place)).rgba()
-
-
-def as_image(picture: npt.NDArray[np.uint8]) -> QImage | None:
-    """Return a frame part as an image that keeps its pixels: maps in viridis."""
-    if picture.ndim not in (2, 3) or not picture.size:
-        return None
-    pixels = np.ascontiguousarray(picture)
-    height, width = pixels.shape[:2]
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        channels = pixels.shape[2]
-        kind = (
-            QImage.Format.Format_RGB888
-            if channels == 3
-            else QImage.Format.Format_RGBA8888
-        )
-        return QImage(pixels.data, width, height, channels * width, kind).copy()
-    if pixels.ndim != 2:
-        return None
-    image = QImage(pixels.data, width, height, width, QImage.Format.Format_Indexed8)
-    image.setColorTable(theme.viridis_table())
-    return image.copy()

@@ -29,6 +29,8 @@ def find_nodes(structure: Structure, query: str) -> list[int]:
 
     Parameters
     ----------
+    structure : Structure
+        Of the open model.
     query : str
         ``"conv"`` looks at names, operators and modules; ``"64x56"`` at shapes of
         what a node makes.
@@ -44,18 +46,19 @@ def find_nodes(structure: Structure, query: str) -> list[int]:
             if not node.hidden and _has_sizes(structure, node, wanted)
         ]
     matches = matcher(query)
-    paths = {group.index: f"{group.path} {group.type_name}" for group in structure.groups}
-    found = []
-    for node in structure.nodes:
-        if node.hidden:
-            continue
-        if matches(node.name) or matches(node.op) or matches(node.label):
-            found.append(node.index)
-        elif node.group >= 0 and matches(paths[node.group]):
-            found.append(node.index)
-        elif any(matches(name) for name in node.outputs[:4]):
-            found.append(node.index)
-    return found
+    inside = {
+        group.index: matches(f"{group.path} {group.type_name}")
+        for group in structure.groups
+    }
+    return [
+        node.index
+        for node in structure.nodes
+        if not node.hidden
+        and (
+            inside.get(node.group)
+            or any(map(matches, (node.name, node.op, node.label, *node.outputs[:4])))
+        )
+    ]
 
 
 def _has_sizes(structure: Structure, node: NodeInfo, wanted: list[str]) -> bool:

@@ -59,6 +59,8 @@ class NodeTimes:
 
         Parameters
         ----------
+        nodes : list of int
+            Indices of nodes.
         single : bool
             One node: its fused group's whole time. Else every fused group counts
             once, where its first node is.

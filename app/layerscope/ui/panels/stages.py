@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -115,7 +116,10 @@ class StagesPanel(Panel):
             events.model,
         ):
             self.listen(signal)
-        self.listen(events.memory_bytes, self._on_memory_read)
+        clock = QTimer(self)
+        clock.setInterval(1000)
+        clock.timeout.connect(self._note_memory)
+        clock.start()
 
     def _stages_page(self) -> QWidget:
         page = QWidget()
@@ -250,7 +254,8 @@ class StagesPanel(Panel):
 
     # --- memory ---------------------------------------------------------------------
 
-    def _on_memory_read(self, n_bytes: int) -> None:
+    def _note_memory(self) -> None:
+        n_bytes = self.controller.session.memory_bytes
         if n_bytes > 0:
             self._resident.append(n_bytes / 1e6)
             self.mark_stale()

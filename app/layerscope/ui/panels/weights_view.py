@@ -20,7 +20,7 @@ from layerscope.ui.widgets.property_list import PropertyList
 from layerscope.ui.widgets.readable import shape_of, size_of
 from layerscope.ui.widgets.tile_wall import TileWall
 
-_FILTERS_HEIGHT = 132
+_FILTER_SIDE, _FILTERS_HEIGHT = 26, 176
 _MOST_WEIGHTS = 8
 
 
@@ -51,10 +51,9 @@ class WeightsView(QWidget):
         column.addLayout(self._list)
         self._group = QButtonGroup(self)
         self._group.idClicked.connect(self._on_clicked)
-        self.filters = TileWall()
+        self.filters = TileWall(usual_tile=_FILTER_SIDE)
         self.filters.setAccessibleName("Filters of the weight")
         self.filters.numbered = False
-        self.filters.setFixedHeight(_FILTERS_HEIGHT)
         column.addWidget(self.filters)
         self.badges = FlagBadges()
         self.facts = PropertyList("Statistics of the weight")
@@ -141,7 +140,10 @@ class WeightsView(QWidget):
                 self._controller.log(str(error), "warning")
                 self.filters.hide()
                 return
+            self.filters.setFixedHeight(_FILTERS_HEIGHT)
             self.filters.set_tiles(np.ascontiguousarray(tiles, dtype=np.uint8))
+            needed = self.filters.whole_height()
+            self.filters.setFixedHeight(min(_FILTERS_HEIGHT, max(_FILTER_SIDE, needed)))
 
     def _on_failed(self, failure: Failed) -> None:
         if failure.job == self._job:

@@ -150,11 +150,11 @@ class Curve(QWidget):
         with painting(self), QPainter(self) as painter:
             self._paint_axis(painter)
             points = self.points()
-            corners = [QPointF(x, y) for x, y in points.tolist()]
+            ends = np.hstack([points[:-1], points[1:]]).tolist()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(theme.colour("accent"), 1.25))
             # One polyline of 600 corners takes Qt 20 ms, its pieces half of one.
-            painter.drawLines(list(map(QLineF, corners, corners[1:])))
+            painter.drawLines([QLineF(*pair) for pair in ends])
             if self._hover is not None and self._hover < len(points):
                 self._paint_hover(painter, points)
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QHelpEvent,
     QImage,
@@ -20,34 +19,26 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
+    QShowEvent,
     QWheelEvent,
 )
-from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from layerscope.ui import theme
-from layerscope.ui.widgets import graph_edges, graph_raster
-from layerscope.ui.widgets.graph_cards import (
-    CardLook,
-    CardPainter,
-    CardWords,
-    cut_to,
-    outline,
+from layerscope.ui.widgets.graph_cards import CardWords
+from layerscope.ui.widgets.graph_painter import (
+    MOST_PICTURES,
+    PICTURE_SCALE,
+    READ_SCALE,
+    Dressing,
+    GraphPainter,
 )
-from layerscope.ui.widgets.graph_scene import CLOSED, FRAME, Area, GraphScene, Rows
+from layerscope.ui.widgets.graph_scene import CLOSED, FRAME, Area, GraphScene
 from layerscope.ui.widgets.graph_view import GraphView
 from layerscope.ui.widgets.paint_clock import painting
 
-READ_SCALE = 0.58
-PICTURE_SCALE = 0.26
-MOST_CARDS = 260
-MOST_PICTURES = 96
 _DRAG_PX = 4
-_SHORTEST_EDGE_PX = 2.0
-_MOST_FRAMES = 200
-_MOST_CURVES = 250
 _SETTLE_MS = 80
 
 
@@ -85,17 +76,11 @@ class GraphCanvas(QWidget):
         self.setMouseTracking(True)
         self.scene: GraphScene | None = None
         self.view = GraphView()
-        self.row = -1
-        self._words: Callable[[int], CardWords] = lambda row: CardWords(str(row))
+        self._dress = Dressing()
+        self._painter = GraphPainter(self.view)
         self._tooltip: Callable[[int], str] = lambda row: ""
-        self._bars: npt.NDArray[np.float64] = np.zeros(0)
-        self._colours: npt.NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
-        self._pictures: Mapping[int, QImage] = {}
-        self._errors: frozenset[int] = frozenset()
-        self._hits: frozenset[int] = frozenset()
-        self._traced: tuple[frozenset[int], frozenset[int]] | None = None
-        self._cards = CardPainter(1.0)
         self._begun = False
+        self._moved = False
         self._press: QPointF | None = None
         self._dragged = False
         self._settle = QTimer(self)
@@ -103,6 +88,11 @@ class GraphCanvas(QWidget):
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self.settled)
         theme.changed.connect(self._restyle)
+
+    @property
+    def row(self) -> int:
+        """The chosen row, -1 for none."""
+        return self._dress.row
 
     # --- what is shown ----------------------------------------------------------
 
@@ -113,24 +103,23 @@ class GraphCanvas(QWidget):
 
         Parameters
         ----------
+        scene : GraphScene, optional
+            None shows nothing.
         keep : (int, int), optional
             Kind and index of an item that stays where it is on the screen; without
             it the view starts anew.
         """
         anchor = self._place_of(keep)
         self.scene = scene
-        n = len(scene) if scene is not None else 0
-        self.row = -1
-        self._bars = np.full(n, np.nan)
-        self._colours = np.full(n, theme.colour("line").rgba(), dtype=np.uint32)
-        self._pictures = {}
-        self._errors = self._hits = frozenset()
-        self._traced = None
+        words = self._dress.words
+        self._dress = Dressing.plain(len(scene) if scene is not None else 0)
+        self._dress.words = words
         after = self._place_of(keep)
         if scene is not None and anchor is not None and after is not None:
             self.view.pan(anchor[0] - after[0], anchor[1] - after[1])
+            self._moved = True
         else:
-            self._begun = False
+            self._begun = self._moved = False
             self._begin()
         self._changed_view()
 
@@ -138,7 +127,7 @@ class GraphCanvas(QWidget):
         self, words: Callable[[int], CardWords], tooltip: Callable[[int], str]
     ) -> None:
         """Say what is written on a row and in its tooltip."""
-        self._words = words
+        self._dress.words = words
         self._tooltip = tooltip
         self.update()
 
@@ -146,39 +135,42 @@ class GraphCanvas(QWidget):
         self, bars: npt.NDArray[np.float64], colours: npt.NDArray[np.uint32]
     ) -> None:
         """Set each row's bar, 0 to 1 or NaN, and its colour, ARGB."""
-        self._bars, self._colours = bars, colours
+        self._dress.bars, self._dress.colours = bars, colours
         self.update()
 
     def set_pictures(self, pictures: Mapping[int, QImage]) -> None:
         """Set the thumbnails by row."""
-        self._pictures = pictures
+        self._dress.pictures = pictures
         self.update()
 
     def set_errors(self, rows: frozenset[int]) -> None:
         """Set the rows outlined in the warning colour."""
-        self._errors = rows
+        self._dress.errors = rows
         self.update()
 
     def set_hits(self, rows: frozenset[int]) -> None:
         """Set the rows that a search found."""
-        self._hits = rows
+        self._dress.hits = rows
         self.update()
 
     def set_traced(self, rows: set[int] | None, edges: set[int] | None = None) -> None:
         """Light up rows and edges and let all others pale; None for no trace."""
-        self._traced = (
+        self._dress.traced = (
             None if rows is None else (frozenset(rows), frozenset(edges or ()))
         )
         self.update()
 
     def set_row(self, row: int, *, reveal: bool = False) -> None:
         """Mark a row as chosen, and bring it into sight."""
-        self.row = row
+        self._dress.row = row
         if self.scene is not None and row >= 0:
-            self.setAccessibleDescription(", ".join(filter(None, self._words(row))))
+            self.setAccessibleDescription(
+                ", ".join(filter(None, self._dress.words(row)))
+            )
             if reveal:
+                before = (self.view.x, self.view.y)
                 self.view.reveal(self._box(row))
-                self._changed_view()
+                self._changed_view(moved=before != (self.view.x, self.view.y))
         self.update()
 
     def readable(self) -> bool:
@@ -189,7 +181,9 @@ class GraphCanvas(QWidget):
         """Return the rows drawn large enough to wear a picture."""
         if self.scene is None or self.view.scale < PICTURE_SCALE:
             return []
-        return [int(row) for row in self.scene.leaves_in(self.view.area)[:MOST_PICTURES]]
+        return [
+            int(row) for row in self.scene.leaves_in(self.view.area)[:MOST_PICTURES]
+        ]
 
     # --- moving about -----------------------------------------------------------
 
@@ -197,7 +191,7 @@ class GraphCanvas(QWidget):
         """Show everything."""
         if self.scene is not None:
             self.view.fit(self.scene.bounds)
-            self._changed_view()
+            self._changed_view(moved=True)
 
     def zoom(self, factor: float) -> None:
         """Zoom around the chosen item, or the middle."""
@@ -209,7 +203,7 @@ class GraphCanvas(QWidget):
             if 0 <= at[0] <= self.width() and 0 <= at[1] <= self.height():
                 x, y = at
         self.view.zoom(factor, x, y)
-        self._changed_view()
+        self._changed_view(moved=True)
 
     def centre_on(self, row: int) -> None:
         """Bring a row to the middle, at a readable zoom."""
@@ -219,7 +213,7 @@ class GraphCanvas(QWidget):
         if self.view.scale < READ_SCALE:
             self.view.scale = 0.9
         self.view.centre((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-        self._changed_view()
+        self._changed_view(moved=True)
 
     def walk(self, dx: int, dy: int) -> None:
         """Choose the neighbour in a direction."""
@@ -235,12 +229,14 @@ class GraphCanvas(QWidget):
             self.chosen.emit(row)
 
     def _begin(self) -> None:
-        if self.scene is not None and not self._begun and self.width() > 40:
+        """Decide where to begin, once the real size is known."""
+        if self.scene is not None and not self._begun and self.isVisible():
             self.view.resize(self.width(), self.height())
             self.view.begin(self.scene.bounds)
             self._begun = True
 
-    def _changed_view(self) -> None:
+    def _changed_view(self, *, moved: bool = False) -> None:
+        self._moved = self._moved or moved
         self._settle.start()
         self.update()
 
@@ -264,154 +260,12 @@ class GraphCanvas(QWidget):
     # --- painting ---------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Draw what is in sight, in as much detail as can be seen."""
+        """Draw what is in sight."""
         with painting(self), QPainter(self) as painter:
             painter.fillRect(self.rect(), theme.colour("panel"))
-            if self.scene is None or not len(self.scene):
-                return
-            leaves = self.scene.leaves_in(self.view.area)
-            edges = self.scene.edges_in(
-                self.view.area, shortest=_SHORTEST_EDGE_PX / self.view.scale
-            )
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            self._draw_frames(painter)
-            if self.view.scale >= READ_SCALE and len(leaves) <= MOST_CARDS:
-                self._draw_edges(painter, edges)
-                self._draw_cards(painter, leaves)
-            else:
-                self._draw_small(painter, leaves, edges)
-            self._draw_marks(painter, leaves)
-
-    def _rect(self, row: int) -> QRectF:
-        x, y, width, height = self.scene.boxes[row].tolist()  # type: ignore[union-attr]
-        left, top = self.view.to_pixels(x, y)
-        return QRectF(left, top, width * self.view.scale, height * self.view.scale)
-
-    def _draw_frames(self, painter: QPainter) -> None:
-        assert self.scene is not None
-        if self.view.scale != self._cards.scale:
-            self._cards = CardPainter(self.view.scale)
-        frames = self.scene.frames_in(self.view.area)
-        depth: list[QRectF] = []
-        frames = frames[self.scene.boxes[frames, 2] * self.view.scale >= 6]
-        for row in frames[:_MOST_FRAMES].tolist():
-            rect = self._rect(row)
-            # Cut far outside: Qt's rasteriser slows down on huge shapes.
-            seen = rect.intersected(QRectF(self.rect()).adjusted(-40, -40, 40, 40))
-            while depth and not depth[-1].contains(rect.center()):
-                depth.pop()
-            self._cards.frame(
-                painter, seen, self._words(row).title, len(depth), row in self._errors
-            )
-            depth.append(rect)
-
-    def _draw_edges(self, painter: QPainter, edges: Rows) -> None:
-        assert self.scene is not None
-        if len(edges) > _MOST_CURVES:
-            picture = self._blank()
-            self._raster_edges(picture, edges)
-            self._draw_raster(painter, picture)
-            return
-        lit = self._lit_edges()
-        plain = [edge for edge in edges.tolist() if edge not in lit]
-        marked = [edge for edge in edges.tolist() if edge in lit]
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        quiet = theme.colour("muted", 0.25 if self._traced else 0.6)
-        for chosen, pen in (
-            (plain, QPen(quiet, 1.0)),
-            (marked, QPen(theme.colour("accent"), 1.6)),
-        ):
-            if chosen:
-                painter.setPen(pen)
-                path = graph_edges.curves(self.scene, np.array(chosen), self.view)
-                painter.drawPath(path)
-
-    def _lit_edges(self) -> set[int] | frozenset[int]:
-        if self._traced is not None:
-            return self._traced[1]
-        return self.scene.touching(self.row) if self.scene and self.row >= 0 else set()
-
-    def _draw_cards(self, painter: QPainter, leaves: Rows) -> None:
-        assert self.scene is not None
-        kinds = self.scene.items[leaves, 0].tolist()
-        for row, kind in zip(leaves.tolist(), kinds, strict=True):
-            look = CardLook(
-                bar=float(self._bars[row]),
-                colour=QColor.fromRgba(int(self._colours[row])),
-                stack=kind == CLOSED,
-                error=row in self._errors,
-                faint=self._traced is not None and row not in self._traced[0],
-            )
-            self._cards.card(
-                painter, self._rect(row), self._words(row), look, self._pictures.get(row)
-            )
-
-    def _draw_small(self, painter: QPainter, leaves: Rows, edges: Rows) -> None:
-        """Draw boxes without words as pixels, with pictures where they have room."""
-        assert self.scene is not None
-        picture = self._blank()
-        self._raster_edges(picture, edges)
-        boxes = self.scene.boxes[leaves].astype(np.float64)
-        boxes[:, 0] = (boxes[:, 0] - self.view.x) * self.view.scale
-        boxes[:, 1] = (boxes[:, 1] - self.view.y) * self.view.scale
-        boxes[:, 2:] *= self.view.scale
-        fills = self._colours[leaves]
-        if self._traced is not None:
-            on_way = np.isin(leaves, np.fromiter(self._traced[0], dtype=np.int64))
-            fills = np.where(on_way, fills, theme.colour("line").rgba())
-        graph_raster.fill_boxes(
-            picture, boxes * self.devicePixelRatioF(), fills.astype(np.uint32)
-        )
-        self._draw_raster(painter, picture)
-        if self.view.scale >= PICTURE_SCALE:
-            for row in leaves[:MOST_PICTURES].tolist():
-                thumbnail = self._pictures.get(row)
-                if thumbnail is not None:
-                    rect = self._rect(row).adjusted(2, 2, -2, -5)
-                    painter.drawImage(rect, thumbnail, cut_to(thumbnail, rect))
-
-    def _blank(self) -> graph_raster.Pixels:
-        ratio = self.devicePixelRatioF()
-        return graph_raster.blank(
-            round(self.width() * ratio), round(self.height() * ratio)
-        )
-
-    def _raster_edges(self, picture: graph_raster.Pixels, edges: Rows) -> None:
-        assert self.scene is not None
-        lines, owners = graph_edges.straight_lines(self.scene, edges, self.view)
-        quiet = theme.colour("muted", 0.3 if self._traced else 0.55).rgba()
-        colours = np.full(len(lines), quiet, dtype=np.uint32)
-        lit = self._lit_edges()
-        if lit:
-            is_lit = np.isin(owners, np.fromiter(lit, dtype=np.int64, count=len(lit)))
-            colours[is_lit] = theme.colour("accent").rgba()
-            lines = np.concatenate([lines[~is_lit], lines[is_lit]])
-            colours = np.concatenate([colours[~is_lit], colours[is_lit]])
-        graph_raster.draw_lines(picture, lines * self.devicePixelRatioF(), colours)
-
-    def _draw_raster(self, painter: QPainter, picture: graph_raster.Pixels) -> None:
-        height, width = picture.shape
-        image = QImage(
-            picture.data, width, height, 4 * width, QImage.Format.Format_ARGB32
-        )
-        image.setDevicePixelRatio(self.devicePixelRatioF())
-        painter.drawImage(0, 0, image)
-
-    def _draw_marks(self, painter: QPainter, leaves: Rows) -> None:
-        """Outline what is chosen, found or in error; at least a few pixels large."""
-        seen = set(leaves.tolist())
-        if self.view.scale < READ_SCALE:
-            for row in list(seen & self._errors)[:200]:
-                outline(painter, self._grown(row), theme.colour("warning"))
-        for row in list(seen & self._hits)[:400]:
-            outline(painter, self._grown(row), theme.colour("good"), 1.6)
-        if self.scene is not None and 0 <= self.row < len(self.scene):
-            outline(painter, self._grown(self.row), theme.colour("accent"))
-
-    def _grown(self, row: int) -> QRectF:
-        rect = self._rect(row)
-        dx, dy = max(0.0, 5 - rect.width()) / 2, max(0.0, 5 - rect.height()) / 2
-        return rect.adjusted(-dx, -dy, dx, dy)
+            if self.scene is not None and len(self.scene):
+                ratio = self.devicePixelRatioF()
+                self._painter.draw(painter, self.scene, self._dress, ratio)
 
     # --- hands ------------------------------------------------------------------
 
@@ -439,7 +293,7 @@ class GraphCanvas(QWidget):
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         self._press = event.position()
         self.view.pan(delta.x(), delta.y())
-        self._changed_view()
+        self._changed_view(moved=True)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Choose what was clicked, if it was a click."""
@@ -466,7 +320,7 @@ class GraphCanvas(QWidget):
             self.view.pan((delta.x() or delta.y()) / 2, 0)
         else:
             self.view.zoom(1.0015 ** delta.y(), place.x(), place.y())
-        self._changed_view()
+        self._changed_view(moved=True)
         event.accept()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
@@ -498,7 +352,7 @@ class GraphCanvas(QWidget):
             self.left.emit()
         elif plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.row >= 0:
             self.opened.emit(self.row)
-        elif plain and key == Qt.Key.Key_Escape and self._traced is not None:
+        elif plain and key == Qt.Key.Key_Escape and self._dress.traced is not None:
             self.set_traced(None)
         elif (
             key == Qt.Key.Key_C
@@ -519,16 +373,21 @@ class GraphCanvas(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Take the new size; the first real one decides where to begin."""
-        if self._begun:
-            self.view.resize(self.width(), self.height())
-        else:
+        self.view.resize(self.width(), self.height())
+        if not self._moved:  # nobody has chosen another view yet
+            self._begun = False
             self._begin()
         self._changed_view()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Begin at what there is to see."""
+        super().showEvent(event)
+        self._begin()
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Ask for one row of cards."""
         return QSize(900, 124)
 
     def _restyle(self) -> None:
-        self._cards = CardPainter(self.view.scale)
+        self._painter.restyle()
         self.update()

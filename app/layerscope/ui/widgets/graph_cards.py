@@ -146,7 +146,7 @@ class CardPainter:
         return wanted
 
     def picture(self, painter: QPainter, target: QRectF, image: QImage | None) -> None:
-        """Fill `target` with an image, cut to its shape; a quiet box if there is none."""
+        """Fill `target` with an image, or with a quiet box where there is none."""
         if image is None or image.isNull():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("line", 0.5))
@@ -157,7 +157,9 @@ class CardPainter:
     def bar(self, painter: QPainter, place: QRectF, look: CardLook) -> None:
         """Draw a thin bar and its track."""
         thick = max(2.0, 3.0 * min(self.scale, 1.5))
-        track = QRectF(place.left(), place.center().y() - thick / 2, place.width(), thick)
+        track = QRectF(
+            place.left(), place.center().y() - thick / 2, place.width(), thick
+        )
         painter.fillRect(track, theme.colour("line"))
         full = min(max(look.bar, 0.0), 1.0)
         if full > 0:
@@ -216,5 +218,3 @@ def outline(
     painter.setPen(QPen(colour, width))
     grown = rect.adjusted(-1.5, -1.5, 1.5, 1.5)
     painter.drawRoundedRect(grown, RADIUS + 1, RADIUS + 1)
-
-

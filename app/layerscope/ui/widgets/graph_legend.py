@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from layerscope.ui import theme
@@ -42,7 +42,7 @@ class GraphLegend(QWidget):
         self.setAccessibleDescription(", ".join(words))
         self.setToolTip(" – ".join(words))
         self.setVisible(bool(words))
-        self.updateGeometry()
+        self.setFixedSize(self.sizeHint())
         self.update()
 
     def entries(self) -> list[str]:
@@ -52,8 +52,8 @@ class GraphLegend(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Ask for the room of the words."""
-        self.setFont(theme.font(11))
-        text = sum(self.fontMetrics().horizontalAdvance(w) for w in self.entries())
+        metrics = QFontMetrics(theme.font(11))
+        text = sum(metrics.horizontalAdvance(word) for word in self.entries())
         marks = _RAMP + 2 * _GAP if self._ramp else 0
         marks += len(self._swatches) * (_SWATCH + 2 * _GAP)
         return QSize(text + marks + 2, 20)
@@ -72,7 +72,9 @@ class GraphLegend(QWidget):
                 gradient.setColorAt(1, QColor.fromRgba(high_colour))
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(gradient)
-                painter.drawRoundedRect(QRectF(x, self.height() / 2 - 3, _RAMP, 6), 3, 3)
+                painter.drawRoundedRect(
+                    QRectF(x, self.height() / 2 - 3, _RAMP, 6), 3, 3
+                )
                 self._word(painter, x + _RAMP + _GAP, high)
             for name, colour in self._swatches:
                 painter.setPen(Qt.PenStyle.NoPen)

@@ -67,7 +67,7 @@ class GraphScene:
 
     @cached_property
     def _leaves(self) -> tuple[Rows, npt.NDArray[np.float32], float]:
-        """Rows of all that is no frame by their left side, those, the greatest width."""
+        """Cards by their left side, those sides, and the greatest width."""
         rows = np.flatnonzero(self.items[:, 0] != FRAME)
         rows = rows[np.argsort(self.boxes[rows, 0], kind="stable")]
         width = float(self.boxes[rows, 2].max(initial=0.0))
@@ -130,6 +130,8 @@ class GraphScene:
 
         Parameters
         ----------
+        area : Area
+            In layout units.
         shortest : float
             Edges that extend less than this, in layout units, are left out.
         """

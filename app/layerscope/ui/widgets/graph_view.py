@@ -8,7 +8,7 @@ from layerscope.ui.widgets.graph_scene import Area
 
 SMALLEST, LARGEST = 1e-5, 4.0
 COMFORTABLE = 1.3
-READABLE = 0.7
+READABLE = 0.6
 MARGIN = 6.0
 
 
@@ -85,15 +85,12 @@ class GraphView:
     def reveal(self, box: Area) -> None:
         """Pan as little as needed to see `box`."""
         area, margin = self.area, 2 * MARGIN / self.scale
-        if box.right - box.left + 2 * margin > area.right - area.left:
-            self.x = box.left - margin
-        elif box.left - margin < area.left:
+        too_wide = box.right - box.left + 2 * margin > area.right - area.left
+        if too_wide or box.left - margin < area.left:
             self.x = box.left - margin
         elif box.right + margin > area.right:
             self.x += box.right + margin - area.right
-        if box.bottom - box.top > area.bottom - area.top:
-            self.y = box.top
-        elif box.top < area.top:
+        if box.bottom - box.top > area.bottom - area.top or box.top < area.top:
             self.y = box.top
         elif box.bottom > area.bottom:
             self.y += box.bottom - area.bottom

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QSizePolicy,
     QSlider,
     QToolButton,
     QVBoxLayout,
@@ -140,9 +141,11 @@ class _Row(QWidget):
         self.control.setAccessibleName(spec.label)
         self.control.setToolTip(spec.help or spec.label)
         self._caption.setToolTip(spec.help or spec.label)
+        self.control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.control.setMinimumWidth(40)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
+        row.setSpacing(2)
         row.addWidget(self._caption)
         row.addWidget(self.control, 1)
         row.addWidget(self._value)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
@@ -23,22 +23,18 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from layerscope.ui import theme
-from layerscope.ui.widgets.atlas import composed, image_of
+from layerscope.ui.widgets.atlas import GAP, composed, framed_hole, image_of, roomy_tile
 from layerscope.ui.widgets.paint_clock import painting
 
-GAP = 3
 SMALLEST_TILE, USUAL_TILE, LARGEST_TILE = 16, 52, 320
 _SMALLEST_NUMBERED = 26
 _FAST = 5
+_KEY = Qt.Key
 _STEPS = {
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_J: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-    Qt.Key.Key_L: (0, 1),
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_I: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-    Qt.Key.Key_K: (1, 0),
+    **dict.fromkeys((_KEY.Key_Left, _KEY.Key_J), (0, -1)),
+    **dict.fromkeys((_KEY.Key_Right, _KEY.Key_L), (0, 1)),
+    **dict.fromkeys((_KEY.Key_Up, _KEY.Key_I), (-1, 0)),
+    **dict.fromkeys((_KEY.Key_Down, _KEY.Key_K), (1, 0)),
 }
 
 
@@ -73,8 +69,11 @@ class TileWall(QAbstractScrollArea):
     layer_asked = Signal(int)
     boost_asked = Signal(bool)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, usual_tile: int = USUAL_TILE
+    ) -> None:
         super().__init__(parent)
+        self._usual = usual_tile
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -89,8 +88,8 @@ class TileWall(QAbstractScrollArea):
         self._wanted: int | None = None
         self._columns = 1
         self._cell = QSize(USUAL_TILE, USUAL_TILE)
-        self._atlas: npt.NDArray[np.uint8] = self._tiles
-        self._mask: tuple[tuple[int, int, str], QPixmap] | None = None
+        self._composed: tuple[object, npt.NDArray[np.uint8]] | None = None
+        self._mask: tuple[object, QPixmap] | None = None
         self.numbered = True
 
     @property
@@ -131,6 +130,7 @@ class TileWall(QAbstractScrollArea):
         """
         relaid = tiles.shape != self._tiles.shape
         self._tiles = tiles
+        self._composed = None
         self._channels = channels or tuple(range(len(tiles)))
         self._labels = labels or {}
         if relaid:
@@ -177,16 +177,17 @@ class TileWall(QAbstractScrollArea):
         bar = self.verticalScrollBar()
         self._choose_cells(room.width(), room.height())
         policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        if self._whole_height() > room.height():
+        if self.whole_height() > room.height():
             self._choose_cells(room.width() - bar.sizeHint().width(), room.height())
             policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn
         # Left to itself the bar would come and go: without it the tiles are larger.
         self.setVerticalScrollBarPolicy(policy)
-        bar.setRange(0, max(0, self._whole_height() - room.height()))
+        bar.setRange(0, max(0, self.whole_height() - room.height()))
         bar.setPageStep(room.height())
         bar.setSingleStep(max(8, (self._cell.height() + GAP) // 2))
 
-    def _whole_height(self) -> int:
+    def whole_height(self) -> int:
+        """Return the height at which all tiles are seen, in logical pixels."""
         rows = -(-len(self._tiles) // self._columns)
         return rows * (self._cell.height() + GAP) - GAP
 
@@ -197,26 +198,14 @@ class TileWall(QAbstractScrollArea):
         if self._wanted is not None:
             side = min(self._wanted, width)
         else:
-            side = self._roomy_tile(n, aspect, width, height)
+            usual = min(self._usual, width)
+            side = min(roomy_tile(n, aspect, width, height, usual), LARGEST_TILE)
         columns = max(1, (width + GAP) // (side + GAP))
         scrolls = -(-n // columns) * (round(side * aspect) + GAP) - GAP > height
         if self._wanted is None and scrolls and columns < n:
             side = (width - GAP * (columns - 1)) // columns  # use the whole width
         self._columns = columns
         self._cell = QSize(side, max(4, round(side * aspect)))
-
-    @staticmethod
-    def _roomy_tile(n: int, aspect: float, width: int, height: int) -> int:
-        """Return the largest tile with which all `n` fit, or the usual one."""
-        best = min(USUAL_TILE, width)
-        for columns in range(1, n + 1):
-            side = (width - GAP * (columns - 1)) // columns
-            if side <= best:
-                break
-            rows = -(-n // columns)
-            fitting = int((height - GAP * (rows - 1)) / rows / aspect)
-            best = max(best, min(side, fitting))
-        return min(best, LARGEST_TILE)
 
     def _scroll_to(self, position: int) -> None:
         rect = self.tile_rect(position)
@@ -244,15 +233,7 @@ class TileWall(QAbstractScrollArea):
         if stop <= start:
             return
         top = self.tile_rect(start).top()
-        sharp = max(1, round(self.devicePixelRatioF()))
-        self._atlas = composed(
-            self._tiles[start:stop],
-            self._cell.height() * sharp,
-            self._cell.width() * sharp,
-            columns=self._columns,
-            gap=GAP * sharp,
-        )
-        painter.drawImage(QPoint(0, top), image_of(self._atlas, float(sharp)))
+        painter.drawImage(QPoint(0, top), self._image(start, stop))
         area = QRect(0, top, self._columns * (self._cell.width() + GAP), 0)
         area.setHeight(-(-(stop - start) // self._columns) * pitch)
         painter.drawTiledPixmap(area, self._gaps(), QPoint(0, 0))
@@ -270,26 +251,32 @@ class TileWall(QAbstractScrollArea):
             self._outline(painter, self._hover.position, QColor(palette.muted), 1.0)
         if self._selected in self._channels:
             position = self._channels.index(self._selected)
+            self._outline(painter, position, QColor(palette.panel), 3.5)
             self._outline(painter, position, QColor(palette.accent), 2.0)
 
+    def _image(self, start: int, stop: int) -> QImage:
+        """Return the tiles `start` to `stop` as drawn, composed only when they change.
+
+        Moving the pointer or the selection repaints without composing anew.
+        """
+        sharp = max(1, round(self.devicePixelRatioF()))
+        key = (start, stop, self._columns, self._cell.toTuple(), sharp)
+        if self._composed is None or self._composed[0] != key:
+            height, width = self._cell.height() * sharp, self._cell.width() * sharp
+            tiles = self._tiles[start:stop]
+            gap = GAP * sharp
+            atlas = composed(tiles, height, width, columns=self._columns, gap=gap)
+            self._composed = (key, atlas)
+        line = self._columns * (self._cell.width() + GAP) * sharp
+        return image_of(self._composed[1], float(sharp), line)
+
     def _gaps(self) -> QPixmap:
-        """Return one cell: the panel's colour around a hole with round corners."""
-        palette = theme.current()
-        key = (self._cell.width(), self._cell.height(), QColor(palette.panel).name())
+        """Return what is laid over every cell: gap and round corners."""
+        colour, ratio = QColor(theme.current().panel), self.devicePixelRatioF()
+        key = (self._cell.toTuple(), colour.name(), ratio)
         if self._mask is None or self._mask[0] != key:
-            ratio = self.devicePixelRatioF()
-            size = self._cell + QSize(GAP, GAP)
-            pixmap = QPixmap(size * ratio)
-            pixmap.setDevicePixelRatio(ratio)
-            pixmap.fill(Qt.GlobalColor.transparent)
-            path = QPainterPath()
-            path.addRect(QRectF(QPointF(0, 0), size.toSizeF()))
             radius = 3.0 if self._cell.width() >= _SMALLEST_NUMBERED else 1.0
-            hole = QRectF(QPointF(0, 0), self._cell.toSizeF())
-            path.addRoundedRect(hole, radius, radius)
-            with QPainter(pixmap) as painter:
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                painter.fillPath(path, QColor(palette.panel))
+            pixmap = framed_hole(self._cell, GAP, radius, colour, ratio)
             self._mask = (key, pixmap)
         return self._mask[1]
 

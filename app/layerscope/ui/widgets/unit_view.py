@@ -27,6 +27,7 @@ class UnitView(QWidget):
     """
 
     place_hovered = Signal(object)
+    place_chosen = Signal(object)
 
     def __init__(self, keep_aspect: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +38,7 @@ class UnitView(QWidget):
         self._picture: npt.NDArray[np.uint8] | None = None
         self._place: tuple[int, int] | None = None
         self._mark: tuple[int, int] | None = None
+        self._column = -1
 
     @property
     def picture(self) -> npt.NDArray[np.uint8] | None:
@@ -71,6 +73,12 @@ class UnitView(QWidget):
         """Outline one pixel, (row, column), as the place of the maximum."""
         if place != self._mark:
             self._mark = place
+            self.update()
+
+    def set_column(self, column: int) -> None:
+        """Frame one column of a heat map, -1 for none."""
+        if column != self._column:
+            self._column = column
             self.update()
 
     def drawn_rect(self) -> QRectF:
@@ -120,6 +128,12 @@ class UnitView(QWidget):
         corners.addRoundedRect(rect, _RADIUS, _RADIUS)
         painter.fillPath(corners, theme.colour("panel"))
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        if 0 <= self._column < w:
+            x = rect.left() + self._column * across
+            painter.setPen(QPen(theme.colour("accent"), 2))
+            painter.drawRect(
+                QRectF(x - 1, rect.top() + 1, across + 2, rect.height() - 2)
+            )
         for place, colour in (
             (self._mark, QColor(255, 255, 255, 190)),
             (self._place, theme.colour("accent")),
@@ -140,6 +154,12 @@ class UnitView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Tell which pixel the pointer is over."""
         self._point(self.place_at(event.position()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Choose the pixel under the pointer."""
+        place = self.place_at(event.position())
+        if place is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.place_chosen.emit(place)
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
         """Forget the pointer."""

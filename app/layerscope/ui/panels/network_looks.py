@@ -1,0 +1,75 @@
+"""Words, colours and pictures of the network view that need no session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtGui import QColor, QImage
+
+from layerscope.core import colours as colour_tables
+from layerscope.protocol.values import Dimension
+from layerscope.ui import theme
+
+_LONGEST = 300
+
+
+def compact_shape(shape: Iterable[Dimension]) -> str:
+    """Return a shape without its batch axis: ``"128 × 55²"``, ``"T × 768"``."""
+    sizes = list(shape)
+    if not sizes:
+        return "one number"
+    if len(sizes) > 1 and (sizes[0] in (1, None) or isinstance(sizes[0], str)):
+        sizes = sizes[1:]
+    while len(sizes) > 1 and sizes[-1] == 1:
+        sizes.pop()
+    words = ["?" if size is None else str(size)[:12] for size in sizes]
+    if len(words) >= 2 and words[-1] == words[-2] and words[-1] != "?":
+        words[-2:] = [f"{words[-1]}²"]
+    return " × ".join(words)
+
+
+def shown(text: str, longest: int = _LONGEST) -> str:
+    """Return `text` on one line, unprintable characters written out, elided."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[-longest // 3 :]}"
+    return "".join(
+        letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text
+    )
+
+
+def ramp(token: str, shade: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
+    """Return colours from a quiet box (0) to a palette token (1), as ARGB."""
+    low, high = theme.colour("line"), theme.colour(token)
+    ends = np.array([low.getRgb()[:3], high.getRgb()[:3]], dtype=np.float64)
+    rgb = np.rint(ends[0] + shade[:, None] * (ends[1] - ends[0])).astype(np.uint32)
+    argb = (0xFF << 24) | (rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2]
+    return argb.astype(np.uint32)
+
+
+def provider_colour(provider: str, providers: tuple[str, ...]) -> int:
+    """Return the ARGB colour of an execution provider among those in use."""
+    place = providers.index(provider) if provider in providers else len(providers)
+    return QColor(*colour_tables.distinct(place)).rgba()
+
+
+def as_image(picture: npt.NDArray[np.uint8]) -> QImage | None:
+    """Return a frame part as an image that keeps its pixels: maps in viridis."""
+    if picture.ndim not in (2, 3) or not picture.size:
+        return None
+    pixels = np.ascontiguousarray(picture)
+    height, width = pixels.shape[:2]
+    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+        channels = pixels.shape[2]
+        kind = (
+            QImage.Format.Format_RGB888
+            if channels == 3
+            else QImage.Format.Format_RGBA8888
+        )
+        return QImage(pixels.data, width, height, channels * width, kind).copy()
+    if pixels.ndim != 2:
+        return None
+    image = QImage(pixels.data, width, height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable(theme.viridis_table())
+    return image.copy()
