@@ -151,6 +151,7 @@ def test_pixel_limit_can_be_set(tmp_path):
     assert pictures.decode(path, limit=54).pixels.size == 54 * 3
 
 
+@pytest.mark.slow
 def test_text_bomb_is_refused(tmp_path):
     text = PngImagePlugin.PngInfo()
     text.add_text("comment", "x" * (200 << 20), zip=True)

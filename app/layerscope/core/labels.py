@@ -30,6 +30,7 @@ def read_list(name: str) -> tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8").splitlines())
 
 
+@cache
 def class_names(n_classes: int, known: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names for the outputs of a classifier.
 
@@ -53,6 +54,7 @@ def class_names(n_classes: int, known: tuple[str, ...] = ()) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(n_classes))
 
 
+@cache
 def detection_names(n_classes: int, known: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names for the classes of a detector; COCO's where there are 80."""
     if len(known) == n_classes:
@@ -64,6 +66,7 @@ def detection_names(n_classes: int, known: tuple[str, ...] = ()) -> tuple[str, .
     return tuple(f"class {index}" for index in range(n_classes))
 
 
+@cache
 def segmentation_names(n_classes: int, known: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names for the classes of a mask: PASCAL VOC's for 21, Cityscapes' for 19."""
     if len(known) == n_classes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,7 +68,6 @@ def window(model: str = "", source: str = "") -> int:
         Exit status.
     """
     if not has_display():
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
         return first_run_offscreen(model, source)
     with _controller() as controller:
         return run_window(controller, model, source)
@@ -101,6 +101,7 @@ def first_run_offscreen(
     int
         Exit status: 0 where there was an answer.
     """
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
     with _controller() as controller:
         shown, answered = _show_offscreen(
             controller, model, source, FIRST_RUN_SIZE, "dark"
@@ -208,8 +209,12 @@ def _show_offscreen(
     """Return a window with an answer in it, and whether there is one."""
     app = make_application()
     theme.apply(app, mode)
-    settings = QSettings(os.devnull, QSettings.Format.IniFormat)
+    # The picture must not depend on where the user left the splitters, and Qt
+    # replaces the file it writes, so a device would not do.
+    folder = tempfile.TemporaryDirectory(prefix="layerscope-")
+    settings = QSettings(f"{folder.name}/window.ini", QSettings.Format.IniFormat)
     shown = MainWindow(controller, settings)
+    shown.destroyed.connect(folder.cleanup)
     shown.resize(*size)
     shown.show()
     shown.layout_.arrange()

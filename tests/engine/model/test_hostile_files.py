@@ -75,7 +75,7 @@ def test_every_hostile_file_runs_or_is_explained(corpus, checkout):
     for entry in index:
         kind, _, sentence = said[entry["file"]]
         assert not UGLY.search(sentence), sentence
-        assert sentence.endswith((".", "…"))
+        assert sentence.endswith(".")
         if entry["result"] == "refused":
             assert kind in ("ModelRefusedError", "BadInputError"), entry["file"]
         elif entry["result"] == "loads":

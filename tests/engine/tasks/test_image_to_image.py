@@ -6,7 +6,12 @@ from tests.model_building import FLOAT, build
 
 from layerscope.core.preprocessing import Preprocessing
 from layerscope.engine.pictures import decode, resize
-from layerscope.engine.tasks.image_to_image import merge_luma, range_of, to_bytes
+from layerscope.engine.tasks.image_to_image import (
+    colour_differences,
+    range_of,
+    to_bytes,
+    with_colours,
+)
 from layerscope.protocol.inputs import PictureArray, PictureFile
 
 NODE = helper.make_node
@@ -66,7 +71,7 @@ def test_brightness_models_keep_the_colours(tmp_path, sources, picture):
 def test_merging_a_picture_with_its_own_brightness_changes_nothing():
     pixels = np.random.default_rng(0).integers(30, 220, (9, 9, 3), dtype=np.uint8)
     luma = (pixels @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
-    merged = merge_luma(luma, pixels)
+    merged = with_colours(luma, *colour_differences(pixels, 9, 9))
     assert np.abs(merged.astype(int) - pixels).max() <= 3
 
 

@@ -218,7 +218,8 @@ def _variances(maps: Array) -> npt.NDArray[np.float64]:
     values = statistics.as_float(maps[:, ::step, ::step])
     values = np.nan_to_num(values.reshape(len(maps), -1), posinf=0.0, neginf=0.0)
     with np.errstate(over="ignore"):
-        return np.nan_to_num(values.var(axis=1, dtype=np.float64))
+        spreads: npt.NDArray[np.float64] = values.var(axis=1, dtype=np.float64)
+    return np.asarray(np.nan_to_num(spreads))
 
 
 def _told(moments: statistics.Moments) -> Statistics:
@@ -235,7 +236,7 @@ def _told(moments: statistics.Moments) -> Statistics:
 
 
 def _flat(picture: Array) -> bool:
-    return picture.shape[0] == 1
+    return len(picture) == 1
 
 
 def _network_range(told: list[Statistics]) -> tuple[float, float]:

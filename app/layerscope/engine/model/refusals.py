@@ -190,4 +190,4 @@ def _file_sentence(error: OSError, model: OnnxModel) -> str:
 
 def _ended(sentence: str) -> str:
     sentence = sentence.rstrip()
-    return sentence if sentence.endswith((".", "!", "?", "…")) else sentence + "."
+    return sentence if sentence.endswith((".", "!", "?")) else sentence + "."

@@ -130,9 +130,9 @@ def add_taps(
         stem = f"{PREFIX}/{number}"
         output = f"{stem}/tap"
         if sliced:
-            gates = (f"{stem}/starts", f"{stem}/ends", f"{stem}/steps")
+            starts, ends, steps = f"{stem}/starts", f"{stem}/ends", f"{stem}/steps"
+            gates: tuple[str, ...] = (starts, ends, steps)
             axes: tuple[int, ...] = ()
-            starts, ends, steps = gates
             inputs = [tensor, starts, ends, "", steps]
             chain = [helper.make_node("Slice", inputs, [output], name=stem)]
         else:

@@ -51,6 +51,9 @@ def run_options(token: CancelToken) -> Iterator[Any]:
         options = _idle.pop()
     except IndexError:
         options = ort.RunOptions()
+        # Its default; where it is not stated, onnxruntime raises and catches an
+        # error of its own in each run, which takes as long as a small layer.
+        options.add_run_config_entry("gpu_graph_id", "0")
 
     def stop() -> None:
         options.terminate = True

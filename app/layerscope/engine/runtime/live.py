@@ -199,18 +199,19 @@ class LiveSession:
         assert binding is not None
         start = time.perf_counter()
         for name, array in feeds.items():
-            # held, since the binding only borrows its memory
-            self._held[name] = np.ascontiguousarray(array)
-            binding.bind_cpu_input(name, self._held[name])
+            if self._held.get(name) is not array:
+                # held, since the binding only borrows its memory
+                self._held[name] = np.ascontiguousarray(array)
+                binding.bind_cpu_input(name, self._held[name])
         # The model's own outputs get new memory: what was returned before belongs to
         # the caller. Laying it out here spares asking onnxruntime for it after.
         outputs: dict[str, Any] = {}
         if self._fixed:
             for name in self._outputs:
                 dtype, shape = shapes[name]
-                outputs[name] = np.empty(shape, dtype)
-                value = ort.OrtValue.ortvalue_from_numpy(outputs[name])
-                binding.bind_ortvalue_output(name, value)
+                made = outputs[name] = self._held[name] = np.empty(shape, dtype)
+                address = made.__array_interface__["data"][0]
+                binding.bind_output(name, "cpu", 0, made.dtype.type, shape, address)
         else:
             for name in self._names:
                 binding.bind_output(name, "cpu")

@@ -29,7 +29,7 @@ _GAINING = frozenset(
         "WebGpuExecutionProvider",
     }
 )
-_NAMES = {
+_NAMES: dict[int, str] = {
     onnx.TensorProto.FLOAT: "fp32",
     onnx.TensorProto.DOUBLE: "fp64",
     onnx.TensorProto.FLOAT16: "fp16",

@@ -27,6 +27,10 @@ OUTPUT_RANGES = ("automatic", "0..1", "0..255", "-1..1", "smallest..largest")
 _MOST_SIDE = 1536
 _STEPS = {"0..1": (255.0, 0.0), "0..255": (1.0, 0.0), "-1..1": (127.5, 127.5)}
 
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+# Every so many values are enough to tell a range by.
+_SAMPLED = 20_000
+
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
@@ -51,6 +55,7 @@ class ImageToImage(PictureTask):
                 "tensors."
             )
         self._output, self._layout, _ = found
+        self._kept: tuple[PreparedPicture, Floats, Floats, Pixels] | None = None
 
     @classmethod
     def suits(cls, context: TaskContext) -> float:
@@ -109,17 +114,16 @@ class ImageToImage(PictureTask):
         if wanted not in _STEPS and wanted != OUTPUT_RANGES[-1]:
             wanted = self._range(planes, chosen)
         values = to_bytes(planes, wanted)
-        before = _as_placed(source)
+        height, width = values.shape[1:]
+        before, red, blue = self._compared(source, height, width)
         if len(values) == 3:
             order = slice(None, None, -1 if chosen.colours == "BGR" else 1)
             after = np.ascontiguousarray(values[order].transpose(1, 2, 0))
         elif chosen.colours == "luma" and bool(settings.get("colour", True)):
-            after = merge_luma(values[0], before)
+            after = with_colours(values[0], red, blue)
         else:
             after = np.repeat(values[0][..., None], 3, axis=2)
-        height, width = after.shape[:2]
-        compared = resize(before, height, width, "bicubic")
-        after, compared = _without_padding(after, compared, source)
+        after, compared = _without_padding(after, before, source)
         pictures: Pictures = {
             "answer:picture": shrink(after, _MOST_SIDE),
             "answer:before": shrink(compared, _MOST_SIDE),
@@ -131,6 +135,27 @@ class ImageToImage(PictureTask):
             compare="answer:before",
         )
         return Answer(parts=(part,)), pictures
+
+    def _compared(
+        self, source: PreparedPicture, height: int, width: int
+    ) -> tuple[Pixels, Floats, Floats]:
+        """Return the input enlarged to the output, and its colour differences.
+
+        They are kept while the input stays, since a live view asks every time.
+        """
+        kept = self._kept
+        if (
+            kept is None
+            or kept[0] is not source
+            or kept[3].shape[:2] != (height, width)
+        ):
+            small = place(
+                source.pixels, source.placement, source.preprocessing.interpolation
+            )
+            red, blue = colour_differences(small, height, width)
+            large = resize(small, height, width, "bicubic")
+            kept = self._kept = (source, red, blue, large)
+        return kept[3], kept[1], kept[2]
 
     def _range(self, planes: Floats, chosen: Preprocessing) -> str:
         """Guess the range from the graph's end, then from the values."""
@@ -213,7 +238,8 @@ def range_of(planes: Floats, chosen: Preprocessing) -> str:
     chosen : Preprocessing
         What was fed; decides where the values do not.
     """
-    finite = planes[np.isfinite(planes)]
+    sample = planes.reshape(-1)[:: max(1, planes.size // _SAMPLED)]
+    finite = sample[np.isfinite(sample)]
     if finite.size == 0:
         return "0..1"
     low, high = np.percentile(finite, (1, 99))
@@ -226,54 +252,62 @@ def range_of(planes: Floats, chosen: Preprocessing) -> str:
 
 def to_bytes(planes: Floats, value_range: str) -> Pixels:
     """Scale values of a range to 0 … 255; not-a-number becomes black."""
-    clean = np.nan_to_num(planes, nan=0.0, posinf=1e9, neginf=-1e9)
+    clean = planes
+    if not np.isfinite(planes.sum()):
+        clean = np.nan_to_num(planes, nan=0.0, posinf=1e9, neginf=-1e9)
     if value_range in _STEPS:
         factor, offset = _STEPS[value_range]
     else:
         low, high = float(clean.min()), float(clean.max())
         factor = 255.0 / max(high - low, 1e-12)
         offset = -low * factor
-    return np.asarray(np.clip(np.rint(clean * factor + offset), 0, 255), np.uint8)
+    scaled = clean * np.float32(factor)
+    scaled += np.float32(offset)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    return scaled.astype(np.uint8)
 
 
-def merge_luma(luma: Pixels, colours: Pixels) -> Pixels:
-    """Give a brightness picture the colours of a smaller RGB picture.
+def colour_differences(
+    pixels: Pixels, height: int, width: int
+) -> tuple[Floats, Floats]:
+    """Red and blue minus brightness, enlarged bicubically.
 
     Parameters
     ----------
-    luma : array
-        (h, w) uint8.
-    colours : array
-        (h2, w2, 3) uint8 RGB; its colour differences are enlarged bicubically.
+    pixels : array
+        (h, w, 3) uint8 RGB.
+    height, width : int
+        Of the results.
 
     Returns
     -------
-    (h, w, 3) uint8 array
+    two (height, width) float32 arrays
     """
-    small = colours.astype(np.float32)
-    y = small @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    height, width = luma.shape
-    differences = [
+    small = pixels.astype(np.float32)
+    brightness = small @ _LUMA
+    return tuple(  # type: ignore[return-value]
         resize(
-            np.clip(np.rint(128 + (small[..., channel] - y) / scale), 0, 255).astype(
-                np.uint8
-            ),
+            # Halved, differences of up to 255 both ways fit into a byte.
+            np.rint(128 + (small[..., channel] - brightness) / 2).astype(np.uint8),
             height,
             width,
             "bicubic",
         ).astype(np.float32)
-        - 128
-        for channel, scale in ((0, 1.402), (2, 1.772))
-    ]
-    red = luma + 1.402 * differences[0]
-    blue = luma + 1.772 * differences[1]
-    green = luma - 0.714136 * differences[0] - 0.344136 * differences[1]
-    merged = np.stack([red, green, blue], axis=-1)
-    return np.asarray(np.clip(np.rint(merged), 0, 255), dtype=np.uint8)
+        * 2
+        - 256
+        for channel in (0, 2)
+    )
 
 
-def _as_placed(source: PreparedPicture) -> Pixels:
-    return place(source.pixels, source.placement, source.preprocessing.interpolation)
+def with_colours(luma: Pixels, red: Floats, blue: Floats) -> Pixels:
+    """Give a (h, w) brightness picture the colours of `colour_differences`."""
+    bright = luma.astype(np.float32)
+    # The green difference follows, since the weighted sum of all three is zero.
+    green = (red * _LUMA[0] + blue * _LUMA[2]) * (-1 / _LUMA[1])
+    merged = np.stack([bright + red, bright + green, bright + blue], axis=-1)
+    np.clip(np.rint(merged, out=merged), 0, 255, out=merged)
+    return merged.astype(np.uint8)
 
 
 def _without_padding(

@@ -243,8 +243,11 @@ class ActivationsPanel(Panel):
             scale = scale.removeprefix("scale ")
         self._scale_button.setText(scale + boosted + " ▾")
         statistics = self._statistics.isChecked()
-        self._scale_button.setVisible(not statistics)
-        self._order_button.setVisible(not statistics or self._this_layer.isChecked())
+        reading = self.reading
+        maps = reading is not None and reading.summary.role == "maps"
+        channels = maps and (not statistics or self._this_layer.isChecked())
+        self._scale_button.setVisible(maps and not statistics)
+        self._order_button.setVisible(channels)
         for actions, key in (
             (self._order_actions, wall.order),
             (self._scale_actions, wall.scale),

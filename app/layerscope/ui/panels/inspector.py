@@ -199,6 +199,7 @@ class InspectorPanel(Panel):
         if node is not None and group is None:
             lines += time_lines(session, node.index)
         self.facts.set_properties(lines)
+        self.facts.setVisible(bool(lines))
         self.badges.set_flags(statistics.flags if statistics is not None else ())
         counts = statistics.counts if statistics is not None else ()
         if not counts and summary is not None:

@@ -35,6 +35,7 @@ class TensorList(QScrollArea):
         self._controller = controller
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
+        self.setAccessibleName("Output tensors")
         content = QWidget()
         content.setProperty("clear", True)
         self._column = QVBoxLayout(content)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QHeaderView, QWidget
 
 from layerscope.ui.widgets.number_table import Cell, NumberTable
 from layerscope.ui.widgets.readable import milliseconds, share
 
 _HEADINGS = ("layer", "time", "ms", "share", "on", "ran as")
-_BAR, _WHERE, _OPERATOR = 1, 4, 5
+_NAME, _BAR, _WHERE, _OPERATOR = 0, 1, 4, 5
 _ROOM_FOR_ALL = 520
 
 
@@ -83,4 +83,8 @@ class LayerBars(NumberTable):
         roomy = self.width() >= _ROOM_FOR_ALL
         self.setColumnHidden(_WHERE, not (roomy or mixed))
         self.setColumnHidden(_OPERATOR, not roomy)
-        self.setColumnWidth(_BAR, 120 if roomy else 84)
+        header, mode = self.horizontalHeader(), QHeaderView.ResizeMode
+        wide, fixed = (_BAR, _NAME) if roomy else (_NAME, _BAR)
+        header.setSectionResizeMode(fixed, mode.Interactive)
+        header.setSectionResizeMode(wide, mode.Stretch)
+        self.setColumnWidth(fixed, 220 if roomy else 84)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import shiboken6
 from PySide6.QtWidgets import QWidget
 
-_NEWEST_SHARE = 0.2
-_costs: weakref.WeakKeyDictionary[QWidget, float] = weakref.WeakKeyDictionary()
+_KEPT = 9
+_costs: weakref.WeakKeyDictionary[QWidget, deque[float]] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
@@ -22,17 +24,21 @@ def painting(widget: QWidget) -> Iterator[None]:
         yield
     finally:
         ms = (time.perf_counter() - start) * 1e3
-        before = _costs.get(widget, ms)
-        _costs[widget] = before + _NEWEST_SHARE * (ms - before)
+        costs = _costs.get(widget)
+        if costs is None:
+            # The first time fonts and tables are made; that is no cost of painting.
+            _costs[widget] = deque(maxlen=_KEPT)
+        else:
+            costs.append(ms)
 
 
 def paint_ms() -> float:
     """Return what painting all visible pictures once takes, in milliseconds.
 
-    A running mean of each widget, summed over those on the screen.
+    The median of the last paintings of each widget, summed over those on the screen.
     """
     return sum(
-        ms
-        for widget, ms in list(_costs.items())
-        if shiboken6.isValid(widget) and widget.isVisible()
+        statistics.median(costs)
+        for widget, costs in list(_costs.items())
+        if costs and shiboken6.isValid(widget) and widget.isVisible()
     )
