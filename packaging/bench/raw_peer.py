@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,12 +43,12 @@ class RawPeer:
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(other_end, str(path), feeds, spinning)
+            target=_serve, args=(other_end, str(path), feeds, spinning), daemon=True
         )
         self._process.start()
         other_end.close()
-        self.threads: int = self._connection.recv()
-        self.outputs: list[npt.NDArray[np.generic]] = self._connection.recv()
+        self.threads: int = self._receive()
+        self.outputs: list[npt.NDArray[np.generic]] = self._receive()
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +65,12 @@ class RawPeer:
     def run_ms(self) -> float:
         """Run once and return the time that `run` took, in milliseconds."""
         self._connection.send_bytes(b"run")
-        return float(self._connection.recv())
+        return float(self._receive())
+
+    def _receive(self) -> Any:
+        if self._connection not in wait([self._connection, self._process.sentinel]):
+            raise RuntimeError("the process with raw onnxruntime has ended")
+        return self._connection.recv()
 
 
 def _serve(connection: Connection, path: str, feeds: Feeds, spinning: bool) -> None:

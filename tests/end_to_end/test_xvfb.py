@@ -76,7 +76,11 @@ def test_a_file_dragged_from_elsewhere_is_opened(window, qtbot):
     drag = QDrag(source)
     drag.setMimeData(data)
     target = window.panels["activations"]
-    moves = [QPoint(5, 5), target.rect().center(), target.rect().center() + QPoint(3, 3)]
+    moves = [
+        QPoint(5, 5),
+        target.rect().center(),
+        target.rect().center() + QPoint(3, 3),
+    ]
 
     def move():
         if moves:
@@ -100,7 +104,9 @@ def test_a_file_dragged_from_elsewhere_is_opened(window, qtbot):
 
 def test_a_picture_copied_in_another_program_is_pasted(window, qtbot):
     other = subprocess.Popen(
-        [sys.executable, "-c", OTHER_PROGRAM], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", OTHER_PROGRAM],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "QT_QPA_PLATFORM": "xcb"},
     )
     try:
@@ -182,7 +188,11 @@ def test_every_control_is_reached_by_tab_and_has_a_name(window, qtbot):
         reached.append(widget)
         press(window, Qt.Key.Key_Tab)
     assert QApplication.focusWidget() is reached[0]
-    for widget in (window.top_bar.run, window.top_bar.live, window.panels["library"].list):
+    for widget in (
+        window.top_bar.run,
+        window.top_bar.live,
+        window.panels["library"].list,
+    ):
         assert widget in reached
     nameless = [
         widget

@@ -12,11 +12,31 @@ from layerscope.protocol.values import ArrayRef
 from layerscope.state.session import Pictures, Selection, Session
 
 RECORDED = (
-    "close_model", "open_path", "open_model", "set_input", "set_setting",
-    "reset_settings", "set_task", "set_device", "set_precision", "run", "stop",
-    "request_profile", "restart_engine", "dismiss_trouble", "trouble_action",
-    "set_wall", "show_graph", "toggle_group", "set_expanded", "watch_visible",
-    "step_folder", "fetch_tensor", "log", "complain", "forget_recent",
+    "close_model",
+    "open_path",
+    "open_model",
+    "set_input",
+    "set_setting",
+    "reset_settings",
+    "set_task",
+    "set_device",
+    "set_precision",
+    "run",
+    "stop",
+    "request_profile",
+    "restart_engine",
+    "dismiss_trouble",
+    "trouble_action",
+    "set_wall",
+    "show_graph",
+    "toggle_group",
+    "set_expanded",
+    "watch_visible",
+    "step_folder",
+    "fetch_tensor",
+    "log",
+    "complain",
+    "forget_recent",
 )
 
 

@@ -14,8 +14,9 @@ from tests.ui.inside import (
 
 from layerscope.protocol.frames import LayerSummary
 from layerscope.protocol.messages import FindReceptiveField, ReceptiveFieldFound
-from layerscope.protocol.values import Statistics
+from layerscope.protocol.values import NodeInfo, Statistics
 from layerscope.ui.panels.activations import BOOSTS, ActivationsPanel
+from layerscope.ui.panels.naming import node_label
 
 
 @pytest.fixture
@@ -345,6 +346,20 @@ def test_a_layer_that_has_not_arrived_yet_leaves_a_hint(panel, controller):
     panel.refresh()
     assert panel._stack.currentWidget() is panel._empty
     assert panel._clause.whole() == "stage1 / conv2"
+
+
+@pytest.mark.parametrize(
+    ("name", "op", "label"),
+    [
+        ("/stage1/0/relu2/Relu", "Relu", "stage1.0 / relu2"),
+        ("/layer1/layer1.0/conv1/Conv", "Conv", "layer1.0 / conv1"),
+        ("Conv_12", "Conv", "Conv_12"),
+        ("", "Conv", "Conv"),
+        ("model/block/Add_1", "Add", "model / block"),
+    ],
+)
+def test_nodes_are_called_by_the_last_parts_of_their_names(name, op, label):
+    assert node_label(NodeInfo(index=0, name=name, op=op)) == label
 
 
 def test_every_control_has_a_name_and_a_tooltip(panel):

@@ -27,8 +27,13 @@ def entries(*texts, run=None):
 )
 def test_the_best_answer_comes_first(query, best):
     texts = (
-        "features/conv1", "features/conv10", "Reset layout", "Reopen", "Open model…",
-        "fire3/squeeze1x1", "fire3/expand",
+        "features/conv1",
+        "features/conv10",
+        "Reset layout",
+        "Reopen",
+        "Open model…",
+        "fire3/squeeze1x1",
+        "fire3/expand",
     )
     assert find(query, entries(*texts))[0].text == best
 

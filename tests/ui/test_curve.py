@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint
 from tests.ui.inside import point_at
 
-from layerscope.ui.widgets.curve import Curve, ticks
+from layerscope.ui.widgets.curve import Curve, axis_texts, ticks
 from layerscope.ui.widgets.readable import (
     count,
     milliseconds,
@@ -37,6 +37,12 @@ def test_ticks_are_evenly_spaced_and_enclose_the_values(low, high):
     np.testing.assert_allclose(np.diff(values), values[1] - values[0])
 
 
+def test_axis_is_written_with_as_many_digits_as_it_needs():
+    assert axis_texts([8.0, 10.0, 12.0], "ms") == ["8", "10", "12 ms"]
+    assert axis_texts([17.5, 20.0, 22.5], "ms") == ["17.5", "20.0", "22.5 ms"]
+    assert axis_texts([0.0, 0.25, 0.5], "ms") == ["0.00", "0.25", "0.50 ms"]
+
+
 def test_ticks_of_nothing_are_refused():
     with pytest.raises(ValueError, match="from 3 to 3"):
         ticks(3, 3)
@@ -47,7 +53,7 @@ def test_newest_value_is_at_the_right_and_larger_ones_are_higher(curve):
     points = curve.points()
     assert np.all(np.diff(points[:, 0]) > 0)
     assert np.all(np.diff(points[:, 1]) < 0)
-    assert points[-1, 0] == pytest.approx(curve.width() - 3, abs=1)
+    assert points[-1, 0] == pytest.approx(curve.width() - 5, abs=1)
 
 
 def test_only_the_newest_values_are_kept(curve):

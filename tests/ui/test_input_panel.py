@@ -70,7 +70,11 @@ def test_before_the_first_run_it_shows_the_file(panel, controller):
     assert isinstance(command, DecodePicture)
     assert command.path == "/pictures/cat.jpg"
     raw = parts.pixels()
-    done(PictureDecoded(path=command.path, array=ArrayRef.inline(raw), width=12, height=8))
+    done(
+        PictureDecoded(
+            path=command.path, array=ArrayRef.inline(raw), width=12, height=8
+        )
+    )
     np.testing.assert_array_equal(panel.picture.view.pixels, raw)
 
 
@@ -177,7 +181,9 @@ def test_the_numbers_behind_the_picture_can_be_read(panel, controller, qapp):
     pixels = parts.pixels(4, 6)
     panel.picture.view.set_picture(pixels)
     panel.picture.view.menu().actions()[0].trigger()
-    table = next(w for w in qapp.topLevelWidgets() if w.windowTitle() == "Input picture")
+    table = next(
+        w for w in qapp.topLevelWidgets() if w.windowTitle() == "Input picture"
+    )
     assert table.model.rowCount() == 4
     assert table.model.text(0, 0) == " ".join(str(v) for v in pixels[0, 0])
     table.close()
@@ -246,9 +252,14 @@ def test_what_is_being_typed_is_not_overwritten(panel, controller, qtbot):
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
-        ("int", "7", 7), ("int", "7.5", None), ("float", "0.25", 0.25),
-        ("float", "much", None), ("size", "224, 256", "224 256"),
-        ("size", "0 5", None), ("size", "224", None), ("triple", "1 2 3", "1 2 3"),
+        ("int", "7", 7),
+        ("int", "7.5", None),
+        ("float", "0.25", 0.25),
+        ("float", "much", None),
+        ("size", "224, 256", "224 256"),
+        ("size", "0 5", None),
+        ("size", "224", None),
+        ("triple", "1 2 3", "1 2 3"),
         ("triple", "1 2 x", None),
     ],
 )
@@ -272,7 +283,9 @@ def tensor_panel(panel, controller):
     return panel
 
 
-def test_a_tensor_input_is_chosen_by_kind_seed_and_sizes(tensor_panel, controller, qtbot):
+def test_a_tensor_input_is_chosen_by_kind_seed_and_sizes(
+    tensor_panel, controller, qtbot
+):
     editor = tensor_panel.tensor
     assert editor.isVisible()
     assert editor.kind.currentText() == "Random"

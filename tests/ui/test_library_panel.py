@@ -23,8 +23,13 @@ def controller(tmp_path):
     made = FakeController(tmp_path)
     made.entries = (
         LibraryEntry(
-            id="cifar", title="CIFAR-10 ResNet", task="image-classification",
-            path=Path("/bundled/cifar"), bytes=2_800_000, metric="Accuracy", value=0.924,
+            id="cifar",
+            title="CIFAR-10 ResNet",
+            task="image-classification",
+            path=Path("/bundled/cifar"),
+            bytes=2_800_000,
+            metric="Accuracy",
+            value=0.924,
         ),
     )
     made.samples = [Path("/samples/01-red-ship.png")]
@@ -160,7 +165,10 @@ def test_the_log_writes_only_what_is_new(qtbot, controller):
     qtbot.addWidget(log)
     controller.session.log = (LogEntry(text="opened"),)
     log.refresh()
-    controller.session.log = (*controller.session.log, LogEntry(text="odd", level="warning"))
+    controller.session.log = (
+        *controller.session.log,
+        LogEntry(text="odd", level="warning"),
+    )
     log.refresh()
     log.refresh()
     lines = log.text.toPlainText().splitlines()

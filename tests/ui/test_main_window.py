@@ -117,13 +117,21 @@ def test_the_precision_chooser_offers_the_variants(window):
 
 def test_what_is_dropped_is_opened(window):
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile("/a/model.onnx"), QUrl.fromLocalFile("/a/cat.jpg")])
+    data.setUrls(
+        [QUrl.fromLocalFile("/a/model.onnx"), QUrl.fromLocalFile("/a/cat.jpg")]
+    )
     event = QDropEvent(
-        QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
+        QPointF(50, 50),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
         Qt.KeyboardModifier.NoModifier,
     )
     window.dropEvent(event)
-    assert window.controller.called("open_path") == [("/a/model.onnx",), ("/a/cat.jpg",)]
+    assert window.controller.called("open_path") == [
+        ("/a/model.onnx",),
+        ("/a/cat.jpg",),
+    ]
 
 
 def test_trouble_is_a_sentence_with_buttons(window, qtbot):
@@ -219,13 +227,24 @@ def test_the_palette_finds_commands_models_and_layers(window):
 def test_a_region_found_is_drawn_on_the_input(window):
     parts.open_model(window.controller)
     field = ReceptiveFieldFound(
-        model=1, tensor="b", slot="data", left=56, top=0, right=112, bottom=112,
-        height=224, width=224, exact=True,
+        model=1,
+        tensor="b",
+        slot="data",
+        left=56,
+        top=0,
+        right=112,
+        bottom=112,
+        height=224,
+        width=224,
+        exact=True,
     )
     window.panels["activations"].region_found.emit(field)
     region = window.input.picture.view.region
     assert (region.left(), region.top(), region.right(), region.bottom()) == (
-        0.25, 0.0, 0.5, 0.5,
+        0.25,
+        0.0,
+        0.5,
+        0.5,
     )
     window.panels["activations"].region_found.emit(None)
     assert window.input.picture.view.region is None
@@ -239,8 +258,15 @@ def test_the_status_line_says_what_is_measured(window, controller):
     controller.session.memory_bytes = 212_000_000
     window.refresh()
     line = window.status.texts()
-    for part in ("engine ready", "CPU · fp32", "model", "looking costs +2.1 %",
-                 "drift 0", "RSS 212 MB", "core"):
+    for part in (
+        "engine ready",
+        "CPU · fp32",
+        "model",
+        "looking costs +2.1 %",
+        "drift 0",
+        "RSS 212 MB",
+        "core",
+    ):
         assert part in line
 
 
@@ -266,7 +292,9 @@ def test_every_key_is_listed_once(window):
     dialog = dialogs.show_keys(window)
     keys = [row[0].text for row in dialog.table.numbers.rows]
     assert "Ctrl+K" in keys
-    window_keys = [r[0].text for r in dialog.table.numbers.rows if r[2].text == "window"]
+    window_keys = [
+        r[0].text for r in dialog.table.numbers.rows if r[2].text == "window"
+    ]
     assert len(window_keys) == len(set(window_keys))
     dialog.field.setText("palette")
     assert [row[1].text for row in dialog.table.numbers.rows] == ["Command palette"]
@@ -341,5 +369,7 @@ def test_the_layout_shares_its_room(qtbot, controller):
         layout.show()
         layout.arrange()
         assert panels["output"].width() > panels["input"].width()
-        assert panels["library"].width() == np.clip(0.15 * (width - 16), 204, 260).round()
+        assert (
+            panels["library"].width() == np.clip(0.15 * (width - 16), 204, 260).round()
+        )
     layout.close()

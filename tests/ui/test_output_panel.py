@@ -82,7 +82,10 @@ def test_views_are_kept_while_the_kind_of_answer_stays(panel):
 def test_scores_have_a_table(panel):
     (view,) = answer(panel, *parts.scores(("cat", 0.4), ("dog", 0.3)).parts)
     view.show_table()
-    assert opened_table().model.as_text() == "index\tclass\tscore\n0\tcat\t0.4\n1\tdog\t0.3"
+    assert (
+        opened_table().model.as_text()
+        == "index\tclass\tscore\n0\tcat\t0.4\n1\tdog\t0.3"
+    )
 
 
 def test_a_picture_is_compared_with_its_input(panel):
@@ -108,7 +111,10 @@ def test_a_mask_colours_the_picture(panel):
     mask = np.zeros((4, 4, 4), np.uint8)
     mask[:, :2] = (255, 0, 0, 255)
     part = MaskAnswer(
-        key="mask", width=4, height=4, over="input:data",
+        key="mask",
+        width=4,
+        height=4,
+        over="input:data",
         legend=(
             LegendEntry(index=0, label="road", colour=(0, 0, 255), share=0.25),
             LegendEntry(index=1, label="sky", colour=(255, 0, 0), share=0.75),
@@ -130,9 +136,19 @@ def test_a_mask_colours_the_picture(panel):
 
 def test_boxes_lie_where_they_were_found(panel):
     part = BoxesAnswer(
-        over="input:data", width=200, height=100,
+        over="input:data",
+        width=200,
+        height=100,
         boxes=(
-            Box(left=0.1, top=0.2, right=0.6, bottom=0.7, score=0.9, index=2, label="dog"),
+            Box(
+                left=0.1,
+                top=0.2,
+                right=0.6,
+                bottom=0.7,
+                score=0.9,
+                index=2,
+                label="dog",
+            ),
         ),
     )
     below = np.zeros((100, 200, 3), np.uint8)
@@ -157,8 +173,10 @@ def test_no_boxes_is_said_in_words(panel):
 
 def tensor(name, key="", **more):
     return TensorSummary(
-        info=TensorInfo(name=name, dtype="float32", shape=(2, 3)), key=key,
-        statistics=Statistics(mean=0.5, std=0.1, minimum=0.0, maximum=1.0), **more,
+        info=TensorInfo(name=name, dtype="float32", shape=(2, 3)),
+        key=key,
+        statistics=Statistics(mean=0.5, std=0.1, minimum=0.0, maximum=1.0),
+        **more,
     )
 
 
@@ -193,12 +211,15 @@ def test_what_is_no_tensor_is_text(panel):
 
 def test_several_parts_stand_side_by_side(panel):
     first, second = answer(
-        panel, *parts.scores(("cat", 0.4)).parts, TextAnswer(text="a cat", title="Words")
+        panel,
+        *parts.scores(("cat", 0.4)).parts,
+        TextAnswer(text="a cat", title="Words"),
     )
     assert second.text.toPlainText() == "a cat"
-    assert first.mapTo(panel, first.rect().topLeft()).x() < second.mapTo(
-        panel, second.rect().topLeft()
-    ).x()
+    assert (
+        first.mapTo(panel, first.rect().topLeft()).x()
+        < second.mapTo(panel, second.rect().topLeft()).x()
+    )
 
 
 def test_the_empty_panel_says_why(panel, controller):

@@ -18,7 +18,9 @@ PALETTES = [theme.DARK, theme.LIGHT]
 
 def luminance(colour):
     parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    linear = [
+        p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
@@ -51,7 +53,9 @@ def test_the_style_sheet_knows_all_its_tokens(palette):
     assert "@" not in sheet
     assert palette.panel in sheet
     used = set(re.findall(r"#[0-9a-f]{6}", sheet))
-    known = {getattr(palette, field.name) for field in fields(palette) if field.type == "str"}
+    known = {
+        getattr(palette, field.name) for field in fields(palette) if field.type == "str"
+    }
     assert used <= known
 
 
@@ -66,7 +70,9 @@ def test_figures_have_equal_width(qapp):
     theme.apply(qapp, "dark")
     label = QLabel()
     label.setFont(theme.font(12))
-    widths = {label.fontMetrics().horizontalAdvance(digit * 8) for digit in "0123456789"}
+    widths = {
+        label.fontMetrics().horizontalAdvance(digit * 8) for digit in "0123456789"
+    }
     assert len(widths) == 1
 
 
@@ -83,7 +89,12 @@ def test_an_icon_takes_the_colour_of_the_palette(qapp):
     image = resources.pixmap("square", "#ff0000", 16, filled=True).toImage()
     image = image.convertToFormat(QImage.Format.Format_RGBA8888)
     colour = image.pixelColor(8, 8)
-    assert (colour.red(), colour.green(), colour.blue(), colour.alpha()) == (255, 0, 0, 255)
+    assert (colour.red(), colour.green(), colour.blue(), colour.alpha()) == (
+        255,
+        0,
+        0,
+        255,
+    )
 
 
 def test_an_unknown_icon_is_named(qapp):

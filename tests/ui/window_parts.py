@@ -27,12 +27,20 @@ def tensor_slot(name="x", shape=("batch", 4), dtype="float32", feedback=""):
 SPECS = (
     SettingSpec(name="size", label="Resize", kind="size", default="224 224"),
     SettingSpec(
-        name="order", label="Order", kind="choice", default="RGB", choices=("RGB", "BGR")
+        name="order",
+        label="Order",
+        kind="choice",
+        default="RGB",
+        choices=("RGB", "BGR"),
     ),
     SettingSpec(name="mean", label="Mean", kind="triple", default="0.5 0.5 0.5"),
     SettingSpec(name="flip", label="Flip", kind="bool", default=False),
     SettingSpec(
-        name="overlap", label="Overlap", kind="float", default=0.5, minimum=0.0,
+        name="overlap",
+        label="Overlap",
+        kind="float",
+        default=0.5,
+        minimum=0.0,
         maximum=1.0,
     ),
     SettingSpec(name="most", label="Most", kind="int", default=7),
@@ -41,25 +49,36 @@ SPECS = (
 
 def report(name="Squeeze", path="/models/squeeze.onnx"):
     return Preflight(
-        name=name, path=path, sha256="0123456789abcdef", producer="test",
-        ir_version=8, opsets={"ai.onnx": 17},
+        name=name,
+        path=path,
+        sha256="0123456789abcdef",
+        producer="test",
+        ir_version=8,
+        opsets={"ai.onnx": 17},
         inputs=(TensorInfo(name="data", dtype="float32", shape=(1, 3, 224, 224)),),
         outputs=(TensorInfo(name="prob", dtype="float32", shape=(1, 1000)),),
-        n_nodes=2, n_parameters=1_240_000, weight_bytes=5_000_000,
-        file_bytes=5_100_000, precisions=("fp32", "fp16"),
+        n_nodes=2,
+        n_parameters=1_240_000,
+        weight_bytes=5_000_000,
+        file_bytes=5_100_000,
+        precisions=("fp32", "fp16"),
     )
 
 
 def scores(*pairs):
     top = tuple(
-        Scored(index=n, label=label, score=value) for n, (label, value) in enumerate(pairs)
+        Scored(index=n, label=label, score=value)
+        for n, (label, value) in enumerate(pairs)
     )
     return Answer(parts=(Scores(top=top, n_classes=1000),))
 
 
 def frame(**pictures):
     return Frame(
-        sequence=1, job=1, model=1, layers={},
+        sequence=1,
+        job=1,
+        model=1,
+        layers={},
         pictures={key.replace("__", ":"): value for key, value in pictures.items()},
     )
 
@@ -78,8 +97,12 @@ def open_model(controller, path="/models/squeeze.onnx"):
     session.provider, session.precision = "CPUExecutionProvider", "fp32"
     session.structure.nodes.extend(
         (
-            NodeInfo(index=0, name="conv1", op="Conv", inputs=("data",), outputs=("a",)),
-            NodeInfo(index=1, name="pool1", op="MaxPool", inputs=("a",), outputs=("b",)),
+            NodeInfo(
+                index=0, name="conv1", op="Conv", inputs=("data",), outputs=("a",)
+            ),
+            NodeInfo(
+                index=1, name="pool1", op="MaxPool", inputs=("a",), outputs=("b",)
+            ),
         )
     )
     session.structure_revision += 1

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.core.errors import LayerscopeError, ModelRefusedError
 from layerscope.engine import lenses, tasks
 from layerscope.engine.jobs import CancelToken, Steps
-from layerscope.engine.model import folders, preflight, reading, refusals, structure
+from layerscope.engine.model import (
+    folders,
+    operators,
+    preflight,
+    reading,
+    refusals,
+    structure,
+)
 from layerscope.engine.open_models import ModelInUse, OpenModels
+from layerscope.engine.run_results import Looked, largest_difference, tensor_info
 from layerscope.engine.runtime import devices
 from layerscope.engine.runtime.running import RunningModel
 from layerscope.engine.sources import Sources
 from layerscope.engine.tasks.base import TaskContext
 from layerscope.protocol.arrays import ArrayArena
-from layerscope.protocol.frames import FrameRing, LayerSummary
+from layerscope.protocol.frames import FrameRing
 from layerscope.protocol.messages import (
     Bench,
     Benched,
@@ -39,7 +48,7 @@ from layerscope.protocol.messages import (
     ShapesMeasured,
     TaskExplained,
 )
-from layerscope.protocol.values import StageTimes, TensorInfo, TensorShape
+from layerscope.protocol.values import StageTimes, TensorShape
 
 UNTOUCHED_SHARE = 0.1
 LAYERS_A_PAGE = 2000
@@ -87,9 +96,11 @@ class RunLane:
         main = folder.main
         if command.precision and command.precision in folder.variants:
             main = folder.variants[command.precision]
-        file = reading.read_model(main)
+        # Refused weights do not keep a graph from being drawn; `refuse_early` below
+        # keeps it from being run.
+        file = reading.read_model(main, to_draw=True)
         token.check()
-        described = structure.describe(file)
+        described = with_errors(file, structure.describe(file))
         report = preflight.preflight(file, folder, described)
         yield Preflighted(job=command.job, model=command.model, report=report)
         context = TaskContext(
@@ -122,6 +133,7 @@ class RunLane:
         device = devices.choose(command.device)
         running = RunningModel(file, described, device, command.precision)
         try:
+            refusals.refuse_early(file, described)
             running.load()
         except ModelRefusedError as error:
             yield ModelUnrunnable(
@@ -322,20 +334,20 @@ class RunLane:
         yield from ()
 
 
-class Looked:
-    """What one run gave, before it is told."""
-
-    def __init__(self) -> None:
-        self.outputs: dict[str, Any] = {}
-        self.pictures: Pictures = {}
-        self.layers: tuple[LayerSummary, ...] = ()
-        self.kept: dict[str, npt.NDArray[np.generic]] = {}
-        self.samples_ms: tuple[float, ...] = ()
-        self.model_ms = 0.0
-        self.live_ms = -1.0
-        self.drift = -1.0
-        self.summarise_ms = 0.0
-        self.warm_up_ms = -1.0
+def with_errors(
+    file: reading.OnnxModel, described: structure.ModelStructure
+) -> structure.ModelStructure:
+    """Mark the nodes that onnxruntime does not have."""
+    errors = operators.unsupported_nodes(file, described)
+    if not errors:
+        return described
+    nodes = tuple(
+        msgspec.structs.replace(node, error=errors[node.index])
+        if node.index in errors
+        else node
+        for node in described.nodes
+    )
+    return dataclasses.replace(described, nodes=nodes)
 
 
 def explained(job: int, model: ModelInUse) -> TaskExplained:
@@ -348,34 +360,3 @@ def explained(job: int, model: ModelInUse) -> TaskExplained:
         slots=model.task.slots(),
         settings=model.task.settings(),
     )
-
-
-def tensor_info(name: str, value: object) -> TensorInfo:
-    """Describe an output as it came."""
-    if isinstance(value, np.ndarray):
-        return TensorInfo(name=name, dtype=value.dtype.name, shape=value.shape)
-    kind = "map" if isinstance(value, dict) else "sequence"
-    length = len(value) if isinstance(value, list | dict) else None
-    return TensorInfo(name=name, dtype=kind, shape=(length,))
-
-
-def largest_difference(first: dict[str, Any], second: dict[str, Any]) -> float:
-    """Return the largest absolute difference between two sets of outputs.
-
-    Only floating-point arrays count; equal infinities and paired NaN differ by 0.
-    """
-    largest = 0.0
-    for name, left in first.items():
-        right = second.get(name)
-        if not isinstance(left, np.ndarray) or not isinstance(right, np.ndarray):
-            continue
-        if left.dtype.kind != "f" or left.shape != right.shape or not left.size:
-            continue
-        if np.array_equal(left, right, equal_nan=True):
-            continue
-        with np.errstate(invalid="ignore"):
-            gaps = np.abs(left.astype(np.float64) - right.astype(np.float64))
-        gaps = gaps[~((left == right) | (np.isnan(left) & np.isnan(right)))]
-        if gaps.size:
-            largest = max(largest, float(np.nan_to_num(gaps, nan=np.inf).max()))
-    return largest

@@ -108,7 +108,7 @@ class Worker:
         if not isinstance(command, RUN_LANE):
             self._queries.put(command)
             return
-        replaced = []
+        replaced: list[OpenModel | Run] = []
         with self._wake:
             if isinstance(command, Run):
                 replaced = [c for c in self._waiting if isinstance(c, Run)]

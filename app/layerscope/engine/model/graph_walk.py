@@ -117,4 +117,5 @@ def _bodies(node: onnx.NodeProto) -> list[tuple[str, onnx.GraphProto]]:
                 (f"{attribute.name} {serial}", graph)
                 for serial, graph in enumerate(attribute.graphs)
             )
+    found.sort(key=lambda body: body[0] == "else_branch")  # "then" reads first
     return found

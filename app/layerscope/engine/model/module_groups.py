@@ -155,6 +155,7 @@ def _shape_of(nodes: list[int], sketch: GraphSketch) -> tuple[object, ...]:
         if sketch.hidden[at]:
             continue
         shape.append(sketch.ops[at])
-        shape.extend(place.get(producer, -1) for producer in sketch.producers[at])
+        inside = (p for p in sketch.producers[at] if p in place)
+        shape.extend(place[producer] for producer in inside)
         place[at] = len(place)
     return tuple(shape)

@@ -23,6 +23,8 @@ _MAX_METADATA = 20_000
 _MAX_DEPTH = 24
 _NUMBERED = re.compile(r"_\d+$")
 _MACHINE_MADE = re.compile(r"^(onnx::|\d+$|_v_|val_\d|const)")
+_PART = re.compile(r"^\w+$")
+_NO_MODULES = frozenset({"p2o"})  # Paddle's exporter numbers its nodes so
 _WEIGHT_WORD = re.compile(r"^[A-Za-z_]")
 
 
@@ -78,6 +80,16 @@ def from_slashes(name: str) -> Path | None:
             rest = scope[len(before) + 1 :]
         parts.extend(part for part in rest.split(".") if part)
         before = scope
+    return tuple(parts[:_MAX_DEPTH])
+
+
+def from_dots(name: str) -> Path | None:
+    """Return the path in a node name like ``stage1.0.conv1``."""
+    parts = name.split(".")
+    if len(parts) < 2 or not all(_PART.match(part) for part in parts):
+        return None
+    if parts[-1].isdigit() or parts[0] in _NO_MODULES:
+        return None
     return tuple(parts[:_MAX_DEPTH])
 
 

@@ -46,8 +46,8 @@ class GraphSketch:
     heavy : list of bool
         Nodes that do the work of a layer; an embedding counts.
     protos : list of NodeProto
-    results : set of str
-        Outputs of the graph.
+    results, feeds : set of str
+        Outputs and inputs of the graph.
     """
 
     ops: list[str] = field(default_factory=list)
@@ -60,6 +60,7 @@ class GraphSketch:
     heavy: list[bool] = field(default_factory=list)
     protos: Sequence[onnx.NodeProto] = ()
     results: frozenset[str] = frozenset()
+    feeds: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.ops)
@@ -113,6 +114,11 @@ def _read_names(
     if sum("/" in name for name in firsts) > enough:
         for at, name in zip(visible, firsts, strict=True):
             paths[at] = module_names.from_output(name)
+        return
+    dotted = {at: module_names.from_dots(sketch.names[at]) for at in visible}
+    if sum(path is not None for path in dotted.values()) > enough:
+        for at, path in dotted.items():
+            paths[at] = path
         return
     users = Counter(name for at in visible for name in sketch.weights[at])
     weighted = [at for at in visible if sketch.weights[at]]

@@ -162,24 +162,33 @@ def _is_list(block: Block) -> bool:
 
 def _item_edges(
     block: Block, sketch: GraphSketch
-) -> tuple[dict[int, int], set[tuple[int, int]]]:
-    """Return the member that each node is in, and the edges between members."""
+) -> tuple[set[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the edges between members, and the spans of tensors from outside."""
     item_of: dict[int, int] = {}
     for item, member in enumerate(block.members):
         for at in [member] if isinstance(member, int) else member.nodes():
             item_of[at] = item
     edges = set()
+    spans: dict[int | str, tuple[int, int]] = {}
     for at, item in item_of.items():
+        outside: list[int | str] = []
         for producer in sketch.producers[at]:
-            origin = item_of.get(producer, item)
-            if origin != item:
+            origin = item_of.get(producer)
+            if origin is None:
+                outside.append(producer)
+            elif origin != item:
                 edges.add((origin, item))
-    return item_of, edges
+        if sketch.feeds:
+            outside.extend(name for name in sketch.inputs[at] if name in sketch.feeds)
+        for source in outside:
+            first, last = spans.get(source, (item, item))
+            spans[source] = (min(first, item), max(last, item))
+    return edges, list(spans.values())
 
 
 def _absorb_tails(root: Block, sketch: GraphSketch) -> None:
     """Let activations, poolings and the like join the block they follow."""
-    _, edges = _item_edges(root, sketch)
+    edges, _ = _item_edges(root, sketch)
     sources: dict[int, set[int]] = {}
     fan_out = Counter(origin for origin, _ in edges)
     for origin, target in edges:
@@ -210,7 +219,7 @@ def _absorb_tails(root: Block, sketch: GraphSketch) -> None:
 
 def _gather(block: Block, sketch: GraphSketch, labels: dict[int, str]) -> None:
     """Replace the members of `block` by blocks found in its structure."""
-    _, edges = _item_edges(block, sketch)
+    edges, spans = _item_edges(block, sketch)
     words: dict[tuple[str, ...], int] = {}
     tokens, heavy = [], []
     for member in block.members:
@@ -218,7 +227,7 @@ def _gather(block: Block, sketch: GraphSketch, labels: dict[int, str]) -> None:
         ops = tuple(sketch.ops[at] for at in nodes)
         tokens.append(words.setdefault(ops, len(words)))
         heavy.append(any(sketch.heavy[at] for at in nodes))
-    nested = find_blocks(tokens, heavy, sorted(edges))
+    nested = find_blocks(tokens, heavy, sorted(edges), spans)
     if len(nested) > 1:
         members = block.members
         block.members = [_as_block(entry, members, block.path) for entry in nested]

@@ -24,6 +24,7 @@ def find_blocks(
     tokens: Sequence[int],
     heavy: Sequence[bool],
     edges: Sequence[tuple[int, int]],
+    spans: Sequence[tuple[int, int]] = (),
 ) -> list[Nested]:
     """Return items 0 to n - 1, in order, gathered into nested blocks.
 
@@ -35,6 +36,8 @@ def find_blocks(
         Items that do the work: a block has at least one of them where possible.
     edges : sequence of (int, int)
         From item, to item.
+    spans : sequence of (int, int)
+        First and last item that take a tensor from outside.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def find_blocks(
     n = len(tokens)
     if n == 0:
         return []
-    segments = _segments(n, heavy, edges)
+    segments = _segments(n, heavy, edges, spans)
     if len(segments) == 1 and n > MANY:
         segments = [(at, at + 1) for at in range(n)]
     found: list[Nested] = [
@@ -91,7 +94,10 @@ def longest_repeat(words: Sequence[int]) -> tuple[int, int, int] | None:
 
 
 def _segments(
-    n: int, heavy: Sequence[bool], edges: Sequence[tuple[int, int]]
+    n: int,
+    heavy: Sequence[bool],
+    edges: Sequence[tuple[int, int]],
+    spans: Sequence[tuple[int, int]],
 ) -> list[tuple[int, int]]:
     """Return (start, stop) of segments, cut where one tensor crosses.
 
@@ -103,6 +109,10 @@ def _segments(
         ends = np.asarray(edges, dtype=np.int64)
         np.maximum.at(last, ends.min(axis=1), ends.max(axis=1))
     first = np.arange(n)
+    if spans:
+        outside = np.asarray(spans, dtype=np.int64)
+        first = np.concatenate([first, outside.min(axis=1)])
+        last = np.concatenate([last, outside.max(axis=1)])
     segments = [(0, n)]
     for lifespan in _LIFESPANS:
         counted = (last > first) & (last - first <= lifespan)

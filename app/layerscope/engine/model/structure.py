@@ -190,7 +190,12 @@ def _sketch(source: GraphSource) -> tuple[GraphSketch, list[tuple[int, int]]]:
     constant: dict[str, tuple[_Weight, ...]] = {
         name: (weight,) for name, weight in weights.items()
     }
-    sketch = GraphSketch(protos=source.nodes, results=frozenset(source.results))
+    values = source.graph.input if source.graph is not None else ()
+    sketch = GraphSketch(
+        protos=source.nodes,
+        results=frozenset(source.results),
+        feeds=frozenset(v.name for v in values if v.name not in weights),
+    )
     maker: dict[str, int] = {}
     sizes: list[tuple[int, int]] = []
     for at, proto in enumerate(source.nodes):

@@ -165,7 +165,7 @@ class LiveSession:
                 # Some sizes depend on values, not on the inputs' sizes alone.
                 self._fixed = False
                 self._states.clear()
-                self._windows = None
+                self._windows = self._shapes = None
                 self._set(windows, shapes)
                 return self._run_bound(feeds, windows, shapes, cancel)
 
@@ -203,22 +203,17 @@ class LiveSession:
                 # held, since the binding only borrows its memory
                 self._held[name] = np.ascontiguousarray(array)
                 binding.bind_cpu_input(name, self._held[name])
-        # The model's own outputs get new memory: what was returned before belongs to
-        # the caller. Laying it out here spares asking onnxruntime for it after.
-        outputs: dict[str, Any] = {}
-        if self._fixed:
-            for name in self._outputs:
-                dtype, shape = shapes[name]
-                made = outputs[name] = self._held[name] = np.empty(shape, dtype)
-                address = made.__array_interface__["data"][0]
-                binding.bind_output(name, "cpu", 0, made.dtype.type, shape, address)
-        else:
+        if not self._fixed:
             for name in self._names:
                 binding.bind_output(name, "cpu")
         with run_options(cancel) as options:
             self._session.run_with_iobinding(binding, options)
-        tapped = self._leaving
-        if not self._fixed:
+        if self._fixed:
+            tapped = self._leaving
+            outputs: dict[str, Any] = {
+                name: self._buffers[name].copy() for name in self._outputs
+            }
+        else:
             values = dict(zip(self._names, binding.get_outputs(), strict=True))
             outputs = {name: values[name].numpy() for name in self._outputs}
             tapped = {name: values[self._taps[name].output].numpy() for name in windows}
@@ -234,6 +229,9 @@ class LiveSession:
             return
         binding = self._binding
         assert binding is not None
+        if self._fixed and shapes is not self._shapes:
+            for name in self._outputs:
+                self._lay_out(name, *shapes[name])
         for name, tap in self._taps.items():
             window = windows.get(name)
             state = (window, shapes[name])
@@ -251,13 +249,20 @@ class LiveSession:
                     if window is not None
                     else tap.shut_shape(shape)
                 )
-                buffer = np.empty(sizes, dtype=dtype)
-                value = ort.OrtValue.ortvalue_from_numpy(buffer)
-                self._buffers[name], self._held[tap.output] = buffer, value
-                binding.bind_ortvalue_output(tap.output, value)
+                self._lay_out(tap.output, dtype, sizes)
             self._states[name] = state
         self._windows, self._shapes = windows, shapes
-        self._leaving = {n: self._buffers[n] for n in windows if self._fixed}
+        if self._fixed:
+            buffers = self._buffers
+            self._leaving = {n: buffers[self._taps[n].output] for n in windows}
+
+    def _lay_out(self, output: str, dtype: str, shape: tuple[int, ...]) -> None:
+        """Bind memory that stays for what leaves by `output`."""
+        assert self._binding is not None
+        self._buffers[output] = np.empty(shape, dtype=dtype)
+        value = ort.OrtValue.ortvalue_from_numpy(self._buffers[output])
+        self._held[output] = value
+        self._binding.bind_ortvalue_output(output, value)
 
     def _work(self, tap: Tap, window: Window | None) -> None:
         values = tap.shut_values() if window is None else tap.gate_values(window)

@@ -197,7 +197,9 @@ class RunningModel:
                     raise
                 self._forget_sessions()
                 return self.run_live(feeds, requests, cancel)
-        tensors = {name: tapped[tap] for name, tap in stand_ins.items()}
+        tensors = tapped
+        if len(stand_ins) != len(tapped) or apart or tapped.keys() != stand_ins.keys():
+            tensors = {name: tapped[tap] for name, tap in stand_ins.items()}
         for name in apart:
             tensors[name] = self.tensor_value(name, feeds, cancel)
         return outputs, tensors, ms

@@ -120,7 +120,7 @@ def time_lines(session: Session, node: int) -> list[Property]:
     ]
     nodes = session.structure.nodes
     others = [
-        node_label(nodes[index])
+        node_label(nodes[index]).rsplit(" / ", 1)[-1]
         for index in layer.nodes
         if index != node and 0 <= index < len(nodes)
     ]

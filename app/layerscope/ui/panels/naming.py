@@ -55,11 +55,15 @@ def producer(structure: Structure, tensor: str) -> NodeInfo | None:
 
 
 def node_label(node: NodeInfo) -> str:
-    """Return the last two parts of a node's name, without its operator."""
+    """Return the last two parts of a node's name, without its operator.
+
+    A number belongs to the part before it: ``"stage1.0 / relu2"``.
+    """
     parts = [part for part in re.split(r"[/.]", node.name) if part]
     pattern = rf"{re.escape(node.op)}(_\d+)?(_output.*|_quant\w*)?"
     if len(parts) > 1 and re.fullmatch(pattern, parts[-1], re.IGNORECASE):
         parts.pop()
+    parts = re.sub(r"/(?=\d+(/|$))", ".", "/".join(parts)).split("/")
     return " / ".join(parts[-2:]) or node.op
 
 

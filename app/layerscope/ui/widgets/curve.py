@@ -7,14 +7,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from layerscope.ui import theme
 from layerscope.ui.widgets.paint_clock import painting
 from layerscope.ui.widgets.readable import number
 
-_AXIS = 42
+_LEAST_AXIS = 34
 _FOOT = 16
 _FLAT_SHARE = 0.2
 _TALL = 4.0
@@ -35,6 +35,15 @@ def ticks(low: float, high: float, about: int = 3) -> list[float]:
     step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [index * step for index in range(first, last + 1)]
+
+
+def axis_texts(axis: list[float], unit: str) -> list[str]:
+    """Return what is written beside the values of an axis, the unit at the last."""
+    step = axis[1] - axis[0]
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    digits += abs(step * 10**digits % 1) > 1e-6  # 2.5 has one more than 2
+    texts = [f"{value:,.{digits}f}" for value in axis]
+    return [*texts[:-1], f"{texts[-1]} {unit}"]
 
 
 class Curve(QWidget):
@@ -70,6 +79,8 @@ class Curve(QWidget):
         self._median: float | None = None
         self._axis: list[float] = []
         self._axis_height = 0
+        self._axis_texts: list[str] = []
+        self._axis_width = _LEAST_AXIS
         self._hover: int | None = None
 
     @property
@@ -129,9 +140,14 @@ class Curve(QWidget):
             if held and not roomy and self._axis_height == self.height():
                 return
         self._axis, self._axis_height = axis, self.height()
+        self._axis_texts = axis_texts(axis, self._unit)
+        metrics = QFontMetricsF(theme.font(10))
+        widest = max(metrics.horizontalAdvance(text) for text in self._axis_texts)
+        self._axis_width = max(_LEAST_AXIS, math.ceil(widest) + 8)
 
     def _plot_rect(self) -> QRectF:
-        return QRectF(_AXIS, 5, self.width() - _AXIS - 3, self.height() - _FOOT - 8)
+        left = self._axis_width
+        return QRectF(left, 6, self.width() - left - 5, self.height() - _FOOT - 9)
 
     def points(self) -> npt.NDArray[np.float64]:
         """Return (n, 2) positions of the values in the widget, x and y."""
@@ -155,6 +171,9 @@ class Curve(QWidget):
             painter.setPen(QPen(theme.colour("accent"), 1.25))
             # One polyline of 600 corners takes Qt 20 ms, its pieces half of one.
             painter.drawLines([QLineF(*pair) for pair in ends])
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("accent"))
+            painter.drawEllipse(QPointF(*points[-1].tolist()), 2.5, 2.5)
             if self._hover is not None and self._hover < len(points):
                 self._paint_hover(painter, points)
 
@@ -162,19 +181,15 @@ class Curve(QWidget):
         rect = self._plot_rect()
         low, high = self._axis[0], self._axis[-1]
         painter.setFont(theme.font(10))
-        digits = max(0, -math.floor(math.log10(self._axis[1] - low) + 1e-9))
-        ragged = abs((self._axis[1] - low) * 10**digits % 1) > 1e-6
-        digits = digits + 1 if ragged else digits
-        for value in self._axis:
+        for value, text in zip(self._axis, self._axis_texts, strict=True):
             y = rect.bottom() - (value - low) / (high - low) * rect.height()
             painter.setPen(QPen(theme.colour("line"), 1))
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
             painter.setPen(theme.colour("muted"))
-            unit = f" {self._unit}" if value == high else ""
             painter.drawText(
-                QRectF(0, y - 7, _AXIS - 6, 14),
+                QRectF(0, y - 7, rect.left() - 6, 14),
                 Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                f"{value:,.{digits}f}{unit}",
+                text,
             )
         foot = QRectF(rect.left(), self.height() - _FOOT + 2, rect.width(), _FOOT - 2)
         n = self._samples.size
