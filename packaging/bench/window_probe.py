@@ -55,19 +55,23 @@ def lateness(seconds: float) -> None:
     controller.set_live(True)
     _process(lambda: False, WARM_UP_S)
     late_ms: list[float] = []
+    due = time.perf_counter() + TICK_MS / 1e3
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
 
-    def arm() -> None:
-        due = time.perf_counter() + TICK_MS / 1e3
-        QTimer.singleShot(TICK_MS, Qt.TimerType.PreciseTimer, lambda: note(due))
-
-    def note(due: float) -> None:
+    def note() -> None:
+        nonlocal due
         late_ms.append((time.perf_counter() - due) * 1e3)
-        arm()
+        due = time.perf_counter() + TICK_MS / 1e3
+        timer.start(TICK_MS)
 
+    timer.timeout.connect(note)
     frames = controller.pictures.revision
     runs = controller.session.n_runs
     QTimer.singleShot(round(seconds * 1e3), QApplication.quit)
-    arm()
+    due = time.perf_counter() + TICK_MS / 1e3
+    timer.start(TICK_MS)
     cast(QApplication, QApplication.instance()).exec()
     taken = {
         "late_ms": late_ms,

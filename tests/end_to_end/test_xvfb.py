@@ -10,11 +10,11 @@ from PySide6.QtCore import QMimeData, QPoint, QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import QDrag, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from tests.fakes.fake_controller import FakeController
+from tests.ui import window_parts as parts
 
 from layerscope.ui import theme
 from layerscope.ui.main_window import MainWindow
-from tests.fakes.fake_controller import FakeController
-from tests.ui import window_parts as parts
 
 pytestmark = pytest.mark.xvfb
 

@@ -226,15 +226,15 @@ def test_legend_follows_the_scope_of_the_scale(panel, controller):
 
 
 def test_menus_set_order_scale_and_contrast_and_show_them(panel, controller):
-    panel._order_actions["strength"].trigger()
-    panel._scale_actions["layer"].trigger()
-    panel._boost_actions[0.5].trigger()
+    panel._option_actions["strength"].trigger()
+    panel._option_actions["layer"].trigger()
+    panel._option_actions[0.5].trigger()
     wall = controller.session.wall
     assert (wall.order, wall.scale, wall.boost) == ("strength", "layer", 0.5)
     panel.refresh()
     assert panel._order_button.text() == "by strength ▾"
     assert panel._scale_button.text() == "per layer, contrast up ▾"
-    assert panel._boost_actions[0.5].isChecked()
+    assert panel._option_actions[0.5].isChecked()
 
 
 def test_t_raises_the_contrast_in_a_round_and_shift_t_the_scale(panel, controller):
@@ -339,6 +339,14 @@ def test_without_a_model_the_panel_says_what_to_do(qtbot):
     assert panel._stack.currentWidget() is panel._empty
     assert "Open a model" in panel._empty._label.text()
     QTest.keyClick(panel.wall, Qt.Key.Key_O)
+
+
+def test_a_model_that_does_not_run_is_not_promised_pictures(qtbot):
+    controller = InsideController()
+    controller.session.model = 1
+    controller.session.refusal = "There is no such operator."
+    panel = shown(qtbot, ActivationsPanel(controller))
+    assert "does not run here" in panel._empty._label.text()
 
 
 def test_a_layer_that_has_not_arrived_yet_leaves_a_hint(panel, controller):

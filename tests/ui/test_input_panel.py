@@ -8,6 +8,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QLineEdit
+from tests.fakes.fake_controller import FakeController
+from tests.ui import window_parts as parts
 
 from layerscope.protocol.inputs import (
     CameraFrame,
@@ -25,8 +27,6 @@ from layerscope.ui.panels.input import InputPanel
 from layerscope.ui.widgets.pixels import from_image, to_image
 from layerscope.ui.widgets.settings_form import parse_setting
 from layerscope.ui.widgets.tensor_editor import parse_shape
-from tests.fakes.fake_controller import FakeController
-from tests.ui import window_parts as parts
 
 
 @pytest.fixture

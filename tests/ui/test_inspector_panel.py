@@ -104,7 +104,7 @@ def test_layer_time_share_device_and_fusion_come_from_the_profile(panel, control
     share = round(100 * layer.ms / total)
     assert panel.facts.value("time of layer") == f"{layer.ms:.2f} ms · {share} %"
     assert panel.facts.value("runs on") == "CPU"
-    assert panel.facts.value("fused with") == "conv2"
+    assert panel.facts.value("fused with") == "Conv"
 
 
 def test_shape_type_and_bytes_are_those_of_the_run(panel):

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from tests.fakes.fake_controller import FakeController
+from tests.ui import window_parts as parts
 
 from layerscope.library.bundled import LibraryEntry
 from layerscope.library.folders import models_in
@@ -14,8 +16,6 @@ from layerscope.protocol.values import ArrayRef
 from layerscope.state.session import LogEntry
 from layerscope.ui.panels.library import LibraryPanel
 from layerscope.ui.panels.log import LogPanel
-from tests.fakes.fake_controller import FakeController
-from tests.ui import window_parts as parts
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QSlider
+from tests.fakes.fake_controller import FakeController
+from tests.ui import window_parts as parts
 
 from layerscope.protocol.messages import ReceptiveFieldFound
 from layerscope.state.session import RunCost, Trouble
@@ -15,8 +17,6 @@ from layerscope.ui import dialogs, theme
 from layerscope.ui.main_window import MainWindow
 from layerscope.ui.panels import PANELS
 from layerscope.ui.window_layout import WindowLayout
-from tests.fakes.fake_controller import FakeController
-from tests.ui import window_parts as parts
 
 
 @pytest.fixture

@@ -320,6 +320,11 @@ class Controller:
         """Return the bundled pictures."""
         return samples.sample_pictures()
 
+    def forget_recent(self, path: str) -> None:
+        """Take a model off the list of recent ones; its file stays."""
+        self.recent.remove(path)
+        self.session.recent = self.preferences.recent
+
     # --- trouble ----------------------------------------------------------------
 
     def restart_engine(self) -> None:

@@ -29,6 +29,7 @@ def tiles(
     Parameters
     ----------
     maps : (n, h, w) array
+        Of numbers.
     low, high : float or (n,) array of float
         The values shown as 0 and as 255. NaN is shown as 0.
     boost : float
@@ -67,6 +68,7 @@ def thin_out(maps: Array, side: int = MAX_TILE_SIDE) -> Array:
     Parameters
     ----------
     maps : (n, h, w) array
+        Of numbers.
     side : int
         Pixels that a tile may have each way.
 

@@ -35,7 +35,9 @@ def through_window(
     Parameters
     ----------
     span : Span
+        Of the outputs.
     kernel, stride, dilation : int
+        As of the operator.
     pad : int
         Places added before the first input.
     """
@@ -51,7 +53,9 @@ def through_transposed_window(
     Parameters
     ----------
     span : Span
+        Of the outputs.
     kernel, stride, dilation : int
+        As of the operator.
     pad : int
         Places cut off before the first output.
     """
@@ -68,6 +72,7 @@ def through_resize(span: Span, *, before: int, after: int, reach: int = 1) -> Sp
     Parameters
     ----------
     span : Span
+        Of the outputs.
     before, after : int
         Sizes of the axis.
     reach : int
@@ -97,6 +102,7 @@ def pad_before(
     before, after : int
         Sizes of the axis.
     kernel, stride, dilation : int
+        As of the operator.
     """
     total = max((after - 1) * stride + dilation * (kernel - 1) + 1 - before, 0)
     if auto == "SAME_UPPER":

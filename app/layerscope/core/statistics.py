@@ -93,7 +93,9 @@ def measure_rows(matrix: Array, *, histogram: bool = False) -> tuple[Moments, Ro
     Parameters
     ----------
     matrix : (n, m) array
+        Of numbers or truth values.
     histogram : bool
+        Count elements in `N_BINS` bins too.
 
     Returns
     -------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +22,44 @@ from layerscope.protocol.messages import ModelId
 Feeds = dict[str, npt.NDArray[np.generic]]
 
 
+class TimeBudget:
+    """Lets something run for a share of the time.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1.
+    most_s : float
+        What is saved up at most, so that a pause is not followed by a burst.
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        share: float = 0.1,
+        most_s: float = 0.1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._share = share
+        self._most_s = most_s
+        self._clock = clock
+        self._left_s = 0.0
+        self._at = clock()
+
+    def allows(self) -> bool:
+        """Whether something may run now; at first it may."""
+        now = self._clock()
+        self._left_s += (now - self._at) * self._share
+        self._left_s = min(self._left_s, self._most_s)
+        self._at = now
+        return self._left_s >= 0
+
+    def spend(self, seconds: float) -> None:
+        """Note how long it ran."""
+        self._left_s -= seconds
+
+
 @dataclass(slots=True, kw_only=True)
 class ModelInUse:
     """One open model and what its last run left.
@@ -34,8 +74,8 @@ class ModelInUse:
         Outputs of the last run by name: arrays, lists or dicts.
     kept : dict
         Inner tensors of the last run that were to be kept.
-    live_s, fast_s : float
-        Seconds spent in tapped and in untouched runs since looking began.
+    budget : TimeBudget
+        For untouched runs between tapped ones.
     """
 
     number: ModelId
@@ -49,8 +89,7 @@ class ModelInUse:
     feeds: Feeds = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     kept: Feeds = field(default_factory=dict)
-    live_s: float = 0.0
-    fast_s: float = 0.0
+    budget: TimeBudget = field(default_factory=TimeBudget)
     shapes_for: tuple[tuple[int, ...], ...] = ()
 
     def runner(self) -> RunningModel:

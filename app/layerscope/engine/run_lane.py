@@ -50,7 +50,6 @@ from layerscope.protocol.messages import (
 )
 from layerscope.protocol.values import StageTimes, TensorShape
 
-UNTOUCHED_SHARE = 0.1
 LAYERS_A_PAGE = 2000
 SHAPES_A_PAGE = 3000
 
@@ -222,7 +221,6 @@ class RunLane:
             _, looked.warm_up_ms = running.run_fast(feeds, token)
             model.warm = True
         if not command.watch.anything:
-            model.live_s = model.fast_s = 0.0
             samples = []
             for _ in range(max(1, command.repeats)):
                 token.check()
@@ -241,17 +239,15 @@ class RunLane:
         looked.outputs, tensors, looked.live_ms = running.run_live(
             feeds, requests, token
         )
-        model.live_s += looked.live_ms / 1e3
         looked.model_ms = looked.live_ms
         focus = command.watch.focus
         if focus and focus not in tensors:
             tensors[focus] = running.tensor_value(focus, feeds, token)
         # The latency shown is the untouched model's: it runs too, within a tenth
         # of the time.
-        total = model.live_s + model.fast_s
-        if model.fast_s <= UNTOUCHED_SHARE * total:
+        if model.budget.allows():
             untouched, ms = running.run_fast(feeds, token)
-            model.fast_s += ms / 1e3
+            model.budget.spend(ms / 1e3)
             looked.samples_ms = (ms,)
             looked.model_ms = ms
             looked.drift = largest_difference(untouched, looked.outputs)

@@ -65,6 +65,7 @@ def axis_roles(shape: tuple[int, ...], op: str = "") -> Roles:
     Parameters
     ----------
     shape : tuple of int
+        Of the whole tensor.
     op : str
         The operator that makes it, where known.
 

@@ -81,7 +81,9 @@ def run_window(controller: Any, model: str = "", source: str = "") -> int:
     hints = QGuiApplication.styleHints()
     hints.colorSchemeChanged.connect(lambda _: apply_theme(shown.theme_choice))
     shown.show()
-    _Opener(controller, model, source).connect(live=True)
+    # Kept here, for its subscription to the session is a weak one.
+    opener = _Opener(controller, model, source)
+    opener.connect(live=True)
     try:
         return app.exec()
     finally:

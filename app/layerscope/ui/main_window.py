@@ -150,7 +150,7 @@ class MainWindow(QMainWindow):
             self.layout_.arrange()
             self._arranged = True
         # Nothing is chosen yet: no control wears the focus frame.
-        self.centralWidget().setFocus()
+        self._content.setFocus()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Keep the palette inside."""
@@ -183,7 +183,7 @@ class MainWindow(QMainWindow):
     # --- inside --------------------------------------------------------------------
 
     def _stack_up(self) -> None:
-        content = QWidget()
+        content = self._content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

@@ -79,6 +79,7 @@ QComboBox[field="true"], QLineEdit[field="true"] {
     background: transparent; border: 1px solid transparent; border-radius: 5px;
     min-height: 20px; max-height: 20px; padding: 0 4px;
 }
+QLineEdit[field="true"] { padding: 0 2px; }
 QComboBox[field="true"]:hover, QLineEdit[field="true"]:hover {
     background: @raised; border-color: @line;
 }
@@ -110,7 +111,7 @@ QCheckBox::indicator {
 QCheckBox::indicator:checked {
     background: @accent; border-color: @accent; image: url(@icons/check.svg);
 }
-QCheckBox:focus::indicator { border: 1px solid @accent; }
+QCheckBox::indicator:focus { border: 1px solid @accent; }
 QSlider { background: transparent; min-height: 22px; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.core import atlas, statistics
-from layerscope.engine.runtime.live import TapRequest
+from layerscope.engine.runtime.gates import TapRequest
 from layerscope.engine.trace import Roles, Trace
 from layerscope.protocol.frames import LayerSummary
 from layerscope.protocol.messages import Watch
@@ -79,6 +79,7 @@ class Activations:
         Parameters
         ----------
         watch : Watch
+            What is to be shown.
         taps : sequence of str
             What can be watched.
 
@@ -107,7 +108,9 @@ class Activations:
         Parameters
         ----------
         trace : Trace
+            What the taps let out.
         watch : Watch
+            What is to be shown, and how.
 
         Returns
         -------

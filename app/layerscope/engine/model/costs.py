@@ -31,6 +31,7 @@ def n_operations(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
     Parameters
     ----------
     node : NodeProto
+        Of any domain.
     shapes : mapping of str to tuple of int
         Of its inputs and outputs, by tensor.
 

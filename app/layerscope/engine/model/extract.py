@@ -85,6 +85,7 @@ def without_weights(model: OnnxModel, *, keep_shapes: bool = True) -> LeanModel:
     Parameters
     ----------
     model : OnnxModel
+        It stays as it is.
     keep_shapes : bool
         Keep the stored shapes of inner tensors, which some files get wrong.
 
@@ -189,7 +190,9 @@ def ancestors(
     Parameters
     ----------
     nodes : sequence of NodeProto
+        Of one graph.
     tensors : iterable of str
+        Where to begin.
     stop : collection of str
         Tensors behind which nothing is looked at.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from layerscope.engine.model.module_names import Path
+from layerscope.engine.model.module_names import Path, from_weights
 from layerscope.engine.model.module_paths import GraphSketch, find_paths
 from layerscope.engine.model.repeated_blocks import MANY, Nested, find_blocks
 
@@ -51,8 +51,11 @@ def build(sketch: GraphSketch) -> tuple[Block, dict[int, str]]:
     labels: dict[int, str] = {}
     root = _from_paths(sketch, paths, kinds)
     _simplify(root, sketch, labels)
+    named = any(paths)
+    if not named:
+        _label_by_weights(sketch, labels)
     _promote(root)
-    if len(root.members) > COMFORTABLE:
+    if named and len(root.members) > COMFORTABLE:
         _absorb_tails(root, sketch)
     pending = [root]
     while pending:
@@ -111,6 +114,15 @@ def _simplify(block: Block, sketch: GraphSketch, labels: dict[int, str]) -> None
             only.type_name = only.type_name or member.type_name
             kept.append(only)
     block.members = kept
+
+
+def _label_by_weights(sketch: GraphSketch, labels: dict[int, str]) -> None:
+    """Keep the few names there are where they are too few to make a tree."""
+    for at, names in enumerate(sketch.weights):
+        if names and sketch.heavy[at] and not sketch.hidden[at]:
+            path = from_weights(names)
+            if path and not path[-1].isdigit():
+                labels.setdefault(at, path[-1])
 
 
 def _readable(name: str, parent: str) -> str:
@@ -200,7 +212,8 @@ def _absorb_tails(root: Block, sketch: GraphSketch) -> None:
             home[item] = member
             continue
         before = sources.get(item, set())
-        if sketch.heavy[member] or len(before) != 1:
+        fed = not sketch.feeds.isdisjoint(sketch.inputs[member])
+        if sketch.heavy[member] or fed or len(before) != 1:
             continue
         origin = next(iter(before))
         if fan_out[origin] != 1 or origin > item:

@@ -88,9 +88,11 @@ def find(
     Parameters
     ----------
     structure : ModelStructure
+        Of the model.
     shapes : mapping of str to tuple of int
         Run-time shapes, of graph inputs too.
     tensor : str
+        Of the main graph.
     y, x : int
         The place: along height and width of maps, time and feature of sequences.
 

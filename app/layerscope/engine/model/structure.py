@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,7 +82,24 @@ def describe(model: OnnxModel) -> ModelStructure:
 
     Any proto that could be read has one, whether or not it makes sense.
     """
-    sources, bodies = walk(model.proto)
+    with _collection_later():
+        return _describe(model.proto)
+
+
+@contextmanager
+def _collection_later() -> Iterator[None]:
+    """Keep the garbage collector from walking what is being built, again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _describe(proto: onnx.ModelProto) -> ModelStructure:
+    sources, bodies = walk(proto)
     graphs: list[GraphInfo] = []
     groups: list[GroupInfo] = []
     nodes: list[NodeInfo] = []
@@ -94,14 +114,14 @@ def describe(model: OnnxModel) -> ModelStructure:
         )
         groups.extend(found)
         graphs.append(_graph_info(source))
-        for at, proto in enumerate(source.nodes):
+        for at, node in enumerate(source.nodes):
             elements, nbytes = sizes[at]
             nodes.append(
                 NodeInfo(
                     index=first + at,
                     name=sketch.names[at] or f"{sketch.ops[at]}_{at}",
                     op=sketch.ops[at],
-                    domain=proto.domain,
+                    domain=node.domain,
                     inputs=sketch.inputs[at],
                     outputs=sketch.outputs[at],
                     group=group_of[at],

@@ -115,6 +115,7 @@ def add_taps(
     Parameters
     ----------
     proto : ModelProto
+        Free to be changed.
     tensors : sequence of (str, int)
         Name and rank, 1 or more, in the order of computation.
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 WARM_UP = 3
-
-Feeds = Mapping[str, npt.NDArray[Any]]
 
 
 def interleaved(
     variants: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, list[float]]:
     """Time functions in turn, in a new random order in each round.
+
+    Parameters
+    ----------
+    variants : mapping of str to callable
+        By name.
+    rounds : int
+        Calls of each that count.
 
     Returns
     -------
@@ -43,3 +47,40 @@ def interleaved(
 def ratio(samples: Mapping[str, list[float]], name: str, base: str) -> float:
     """Return the median of one variant over that of another."""
     return float(np.median(samples[name]) / np.median(samples[base]))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Medians of an interleaved comparison.
+
+    Attributes
+    ----------
+    raw_ms : float
+        Of raw onnxruntime.
+    fast_ratio, live_ratio : float
+        Of the untouched and of the tapped session over raw.
+    n : int
+        Rounds measured.
+    """
+
+    raw_ms: float
+    fast_ratio: float
+    live_ratio: float
+    n: int
+
+
+def compare(
+    raw: Callable[[], object],
+    fast: Callable[[], object],
+    live: Callable[[], object],
+    rounds: int,
+) -> Comparison:
+    """Compare the untouched and the tapped session with raw onnxruntime."""
+    rounds = max(1, rounds)
+    samples = interleaved({"raw": raw, "fast": fast, "live": live}, rounds)
+    return Comparison(
+        raw_ms=float(np.median(samples["raw"])),
+        fast_ratio=ratio(samples, "fast", "raw"),
+        live_ratio=ratio(samples, "live", "raw"),
+        n=rounds,
+    )

@@ -7,6 +7,7 @@ import functools
 import logging
 import platform
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -235,8 +236,8 @@ def _load_cuda_libraries() -> None:
 
 def _cpu_name() -> str:
     with contextlib.suppress(OSError):
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
+        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        for line in facts.splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine() or "CPU"

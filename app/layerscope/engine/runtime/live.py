@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,71 +13,27 @@ import onnxruntime as ort
 
 from layerscope.engine.model.taps import Tap, Window
 from layerscope.engine.runtime.cancelling import CancelToken, run_options
+from layerscope.engine.runtime.gates import TypedShape
 from layerscope.engine.runtime.sessions import Session
-from layerscope.engine.trace import Roles
-
-THUMB_CHANNELS = 16
-THUMB_PIXELS = 32
-THUMB_FEATURES = 256
-MAX_FULL_ELEMENTS = 1 << 25
 
 Array = npt.NDArray[Any]
-TypedShape = tuple[str, tuple[int, ...]]
 
+_NUMPY_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(bool)": "bool",
+    "tensor(float16)": "float16",
+    "tensor(int8)": "int8",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
+}
 # What onnxruntime says when memory laid out for an output is not what it takes.
 _SIZE_CHANGED = "pre-allocated output"
-
-
-class TapRequest(NamedTuple):
-    """What is wanted of one tap.
-
-    Attributes
-    ----------
-    tensor : str
-    detail : str
-        ``"thumb"``: at most 16 channels, at most 32 pixels a side; ``"full"``:
-        all elements.
-    channel : int
-        The only channel wanted of a thumbnail, -1 for several, evenly spread.
-    """
-
-    tensor: str
-    detail: str
-    channel: int = -1
-
-
-def window_of(shape: tuple[int, ...], roles: Roles, request: TapRequest) -> Window:
-    """Return the elements of a tensor that answer a request.
-
-    Returns
-    -------
-    tuple of (start, stop, step)
-        For each axis.
-    """
-    if request.detail == "full":
-        step = 1
-        while np.prod([-(-size // step) for size in shape]) > MAX_FULL_ELEMENTS:
-            step += 1
-        wide = {"height", "width", "time", "feature", "query", "key"}
-        return tuple(
-            (0, size, step if role in wide else 1)
-            for size, role in zip(shape, roles, strict=True)
-        )
-    window = []
-    flat = "height" not in roles and "time" not in roles and "query" not in roles
-    for size, role in zip(shape, roles, strict=True):
-        if role == "batch":
-            window.append((0, min(size, 1), 1))
-        elif role in ("channel", "head"):
-            chosen = request.channel
-            if 0 <= chosen < size:
-                window.append((chosen, chosen + 1, 1))
-            else:
-                window.append((0, size, max(1, -(-size // THUMB_CHANNELS))))
-        else:
-            most = THUMB_FEATURES if flat else THUMB_PIXELS
-            window.append((0, size, max(1, -(-size // most))))
-    return tuple(window)
 
 
 class LiveSession:
@@ -117,7 +73,14 @@ class LiveSession:
         self._held: dict[str, Any] = {}  # what the binding points at must live
         self._windows: Mapping[str, Window] | None = None
         self._shapes: Mapping[str, TypedShape] | None = None
-        self._fixed = all(name in shapes for name in self._names[: len(outputs)])
+        # As declared: the profile that shapes come from names the type computed in.
+        self._types = {
+            value.name: _NUMPY_TYPES.get(value.type, "")
+            for value in session.get_outputs()
+        }
+        self._fixed = all(self._types.values()) and all(
+            name in shapes for name in self._names[: len(outputs)]
+        )
         self._lock = threading.Lock()
         if self._binding is not None:
             for name in self._names:  # their order from now on
@@ -140,11 +103,13 @@ class LiveSession:
         Parameters
         ----------
         feeds : mapping of str to array
+            Inputs by name.
         windows : mapping of str to window
             What is to leave, by tensor; every other tap is shut.
         shapes : mapping of str to (str, tuple of int)
             Type and shape of the tapped tensors.
         cancel : CancelToken
+            Of the job.
 
         Returns
         -------
@@ -231,13 +196,13 @@ class LiveSession:
         assert binding is not None
         if self._fixed and shapes is not self._shapes:
             for name in self._outputs:
-                self._lay_out(name, *shapes[name])
+                self._lay_out(name, shapes[name][1])
         for name, tap in self._taps.items():
             window = windows.get(name)
             state = (window, shapes[name])
             if self._states.get(name) == state:
                 continue
-            dtype, shape = shapes[name]
+            shape = shapes[name][1]
             self._work(tap, window)
             for gate in tap.gates:
                 value = ort.OrtValue.ortvalue_from_numpy(self._gates[gate])
@@ -249,17 +214,17 @@ class LiveSession:
                     if window is not None
                     else tap.shut_shape(shape)
                 )
-                self._lay_out(tap.output, dtype, sizes)
+                self._lay_out(tap.output, sizes)
             self._states[name] = state
         self._windows, self._shapes = windows, shapes
         if self._fixed:
             buffers = self._buffers
             self._leaving = {n: buffers[self._taps[n].output] for n in windows}
 
-    def _lay_out(self, output: str, dtype: str, shape: tuple[int, ...]) -> None:
+    def _lay_out(self, output: str, shape: tuple[int, ...]) -> None:
         """Bind memory that stays for what leaves by `output`."""
         assert self._binding is not None
-        self._buffers[output] = np.empty(shape, dtype=dtype)
+        self._buffers[output] = np.empty(shape, dtype=self._types[output])
         value = ort.OrtValue.ortvalue_from_numpy(self._buffers[output])
         self._held[output] = value
         self._binding.bind_ortvalue_output(output, value)

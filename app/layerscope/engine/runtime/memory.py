@@ -31,6 +31,7 @@ def check_room(n_bytes: int, what: str) -> None:
     Parameters
     ----------
     n_bytes : int
+        What it will take.
     what : str
         The thing that needs them, as the subject of the sentence.
 

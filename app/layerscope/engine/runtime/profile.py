@@ -60,17 +60,21 @@ def profiled_runs(
     runs: int,
     cancel: CancelToken,
     level: Any = None,
-    reuse: bool = True,
 ) -> list[list[NodeRun]]:
     """Run a model with onnxruntime's profiler on.
 
     Parameters
     ----------
     lean : LeanModel
+        What to run.
     feeds : mapping of str to array
+        Inputs by name.
     providers : sequence
+        As onnxruntime takes them.
     runs : int
         After one that does not count, if there is more than one.
+    cancel : CancelToken
+        Of the job.
     level : GraphOptimizationLevel, optional
         None for all optimisations.
 
@@ -83,7 +87,6 @@ def profiled_runs(
         options = session_options(
             prepack=level is None,
             level=level,
-            reuse=reuse,
             profile_to=Path(folder) / "profile",
         )
         session = session_of_lean(lean, options, providers)
@@ -117,6 +120,12 @@ def measure_shapes(
     ----------
     lean : LeanModel
         Made without stored shapes; its nodes are renamed.
+    feeds : mapping of str to array
+        Inputs by name.
+    providers : sequence
+        As onnxruntime takes them.
+    cancel : CancelToken
+        Of the job.
     """
     nodes = lean.proto.graph.node
     outputs = [tuple(node.output) for node in nodes]
@@ -147,7 +156,6 @@ def time_layers(
     cancel: CancelToken,
     fusion: FusionMap | None,
     shapes: Mapping[str, tuple[int, ...]],
-    reuse: bool = True,
 ) -> tuple[LayerTime, ...]:
     """Time every group of nodes that runs as one.
 
@@ -155,6 +163,14 @@ def time_layers(
     ----------
     lean : LeanModel
         Its nodes are renamed.
+    feeds : mapping of str to array
+        Inputs by name.
+    providers : sequence
+        As onnxruntime takes them.
+    runs : int
+        Of which the median is taken.
+    cancel : CancelToken
+        Of the job.
     fusion : FusionMap, optional
         None where it is not known; then names alone tell.
     shapes : mapping of str to tuple of int
@@ -169,9 +185,7 @@ def time_layers(
     producer = {name: i for i, node in enumerate(nodes) for name in node.output if name}
     original = [onnx.NodeProto.FromString(n.SerializeToString()) for n in nodes]
     mark_nodes(lean.proto)
-    profiled = profiled_runs(
-        lean, feeds, providers, runs=runs, cancel=cancel, reuse=reuse
-    )
+    profiled = profiled_runs(lean, feeds, providers, runs=runs, cancel=cancel)
     order: list[tuple[int, ...]] = []
     samples: dict[tuple[int, ...], list[float]] = {}
     sample: dict[tuple[int, ...], NodeRun] = {}
@@ -187,9 +201,10 @@ def time_layers(
             if members not in sample:
                 order.append(members)
                 sample[members] = node
-            elif node.output_bytes > sample[members].output_bytes:
-                if not node.op.startswith("Reorder"):
-                    sample[members] = node
+            elif node.output_bytes > sample[
+                members
+            ].output_bytes and not node.op.startswith("Reorder"):
+                sample[members] = node
         for members, total in totals.items():
             samples.setdefault(members, []).append(total)
     layers = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,18 +16,26 @@ from layerscope.core.errors import BadInputError, LayerscopeError
 from layerscope.engine.model import refusals
 from layerscope.engine.model.reading import OnnxModel
 from layerscope.engine.model.structure import ModelStructure
-from layerscope.engine.model.taps import Window
 from layerscope.engine.model.value_types import describe_value
 from layerscope.engine.runtime import precision as precisions
 from layerscope.engine.runtime import profile
-from layerscope.engine.runtime.benchmark import interleaved, ratio
+from layerscope.engine.runtime.benchmark import compare
 from layerscope.engine.runtime.cancelling import (
     CancelToken,
-    NeverCancelled,
     run_options,
 )
+from layerscope.engine.runtime.deep import DeepSessions
 from layerscope.engine.runtime.devices import providers_of
-from layerscope.engine.runtime.live import LiveSession, TapRequest, window_of
+from layerscope.engine.runtime.gates import (
+    Gates,
+    TapRequest,
+    TypedShape,
+    by_tensor,
+    plan_gates,
+    window_of,
+)
+from layerscope.engine.runtime.live import LiveSession
+from layerscope.engine.runtime.measured import MeasuredShapes
 from layerscope.engine.runtime.session_maker import SessionMaker
 from layerscope.engine.runtime.sessions import Session, main_provider, start_runtime
 from layerscope.engine.runtime.watching import TapPlan
@@ -39,16 +46,12 @@ __all__ = ["RunningModel", "TapRequest"]
 
 logger = logging.getLogger(__name__)
 
-MAX_DEEP_SESSIONS = 4
-MAX_MEASURED = 8
 BENCH_TAPS = 18
 # Untouched runs in a row after which nobody seems to watch any more.
 FAST_RUNS_TO_SETTLE = 4
 
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
-TypedShape = tuple[str, tuple[int, ...]]
-_Gates = tuple[dict[str, Window], dict[str, str], list[str]]
 
 
 class RunningModel:
@@ -104,9 +107,9 @@ class RunningModel:
         self._plan: TapPlan | None = None
         self._live: LiveSession | None = None
         self._live_fails = False
-        self._last_windows: tuple[Any, _Gates] | None = None
-        self._deep: OrderedDict[tuple[str, ...], Session] = OrderedDict()
-        self._measured: OrderedDict[Any, dict[str, TypedShape]] = OrderedDict()
+        self._last_gates: tuple[Any, Gates] | None = None
+        self._deep = DeepSessions(self._maker)
+        self._measured = MeasuredShapes(self._maker, structure)
 
     @property
     def notes(self) -> list[str]:
@@ -129,6 +132,8 @@ class RunningModel:
             if precisions.gains_by_half(self._device):
                 half = precisions.to_half(model)
                 self._maker = SessionMaker(half, self._maker.providers, from_file=False)
+                self._deep = DeepSessions(self._maker)
+                self._measured = MeasuredShapes(self._maker, self._structure)
                 self.precision = "fp16"
             else:
                 self.notes.append(
@@ -169,9 +174,12 @@ class RunningModel:
         Parameters
         ----------
         feeds : mapping of str to array
+            Inputs by name.
         requests : sequence of TapRequest
             A tensor that is no tap point is represented by the nearest one, or
             computed apart if all its elements are wanted.
+        cancel : CancelToken
+            Of the job.
 
         Returns
         -------
@@ -189,18 +197,18 @@ class RunningModel:
                 outputs, ms = self._run_fast(feeds, cancel)
                 return outputs, self._by_deep(feeds, requests, cancel), ms
             shapes = self.measured_shapes(feeds)
-            windows, stand_ins, apart = self._windows(live, shapes, requests)
+            gates = self._gates(live, shapes, requests)
             try:
-                outputs, tapped, ms = live.run(feeds, windows, shapes, cancel)
+                outputs, tapped, ms = live.run(feeds, gates.windows, shapes, cancel)
             except Exception as error:
                 if not self._maker.lies_found(error):
                     raise
                 self._forget_sessions()
                 return self.run_live(feeds, requests, cancel)
         tensors = tapped
-        if len(stand_ins) != len(tapped) or apart or tapped.keys() != stand_ins.keys():
-            tensors = {name: tapped[tap] for name, tap in stand_ins.items()}
-        for name in apart:
+        if not gates.direct:
+            tensors = {name: tapped[tap] for name, tap in gates.stand_ins.items()}
+        for name in gates.apart:
             tensors[name] = self.tensor_value(name, feeds, cancel)
         return outputs, tensors, ms
 
@@ -219,20 +227,8 @@ class RunningModel:
 
     def measured_shapes(self, feeds: Feeds) -> dict[str, TypedShape]:
         """Return type and shape of every tensor of the main graph as it runs."""
-        key = tuple([(n, a.shape) for n, a in feeds.items()])
-        found = self._measured.get(key)
-        if found is not None:
-            return found
-        with self._lock:
-            if key not in self._measured:
-                lean = self._maker.lean(keep_shapes=False)
-                with self._explained():
-                    self._measured[key] = profile.measure_shapes(
-                        lean, feeds, self._maker.providers, NeverCancelled()
-                    )
-                while len(self._measured) > MAX_MEASURED:
-                    self._measured.popitem(last=False)
-            return self._measured[key]
+        with self._explained():
+            return self._measured.of(feeds)
 
     def tensor_value(self, name: str, feeds: Feeds, cancel: CancelToken) -> Array:
         """Compute one tensor of the main graph in full.
@@ -250,7 +246,7 @@ class RunningModel:
                 "one of that name, so choose another one."
             )
         with self._explained():
-            value: Array = self._deep_values((name,), feeds, cancel)[0]
+            value: Array = self._deep.values((name,), feeds, cancel)[0]
             return value
 
     def profile(
@@ -280,7 +276,9 @@ class RunningModel:
         Returns
         -------
         raw_ms, fast_ratio, live_ratio : float
+            See `benchmark.Comparison`.
         live_taps, n : int
+            Tensors watched by the live session, and rounds.
         """
         with self._explained():
             raw = self._maker.untouched()
@@ -292,16 +290,13 @@ class RunningModel:
                 with run_options(cancel) as options:
                     raw.run(None, given, options)
 
-            samples = interleaved(
-                {
-                    "raw": run_raw,
-                    "fast": lambda: self._run_fast(given, cancel),
-                    "live": lambda: self.run_live(given, requests, cancel),
-                },
-                max(1, pairs),
+            found = compare(
+                run_raw,
+                lambda: self._run_fast(given, cancel),
+                lambda: self.run_live(given, requests, cancel),
+                pairs,
             )
-        fast, live = ratio(samples, "fast", "raw"), ratio(samples, "live", "raw")
-        return float(np.median(samples["raw"])), fast, live, len(taps), max(1, pairs)
+        return found.raw_ms, found.fast_ratio, found.live_ratio, len(taps), found.n
 
     def fused_with(self, tensor: str) -> str:
         """Return the tap point that stands for `tensor`, empty where none does."""
@@ -393,46 +388,33 @@ class RunningModel:
             )
             return self._live
 
-    def _windows(
+    def _gates(
         self,
         live: LiveSession,
         shapes: Mapping[str, TypedShape],
         requests: Sequence[TapRequest],
-    ) -> _Gates:
-        """Return gates to open, the tap for each tensor, and what has none."""
+    ) -> Gates:
+        """Return the gates to open; the same object as long as nothing changes."""
         key = (id(live), id(shapes), tuple(requests))
-        if self._last_windows is not None and self._last_windows[0] == key:
-            return self._last_windows[1]
-        there = set(live.tensors)
-        chosen: dict[str, TapRequest] = {}
-        stand_ins: dict[str, str] = {}
-        apart: list[str] = []
-        for name, request in _by_tensor(requests).items():
-            tap = name if name in there else self.fused_with(name)
-            if request.detail == "full" and name not in there:
-                if name in self._structure.producer:
-                    apart.append(name)
-                continue
-            if tap not in there or tap not in shapes:
-                continue
-            stand_ins[name] = tap
-            if tap not in chosen or request.detail == "full":
-                chosen[tap] = request
-        windows = {
-            tap: window_of(shapes[tap][1], self._roles(tap, shapes[tap][1]), request)
-            for tap, request in chosen.items()
-        }
-        self._last_windows = (key, (windows, stand_ins, apart))
-        return windows, stand_ins, apart
+        if self._last_gates is None or self._last_gates[0] != key:
+            gates = plan_gates(
+                requests,
+                frozenset(live.tensors),
+                shapes,
+                stands_for=self.fused_with,
+                roles_of=self._roles,
+            )
+            self._last_gates = (key, gates)
+        return self._last_gates[1]
 
     def _by_deep(
         self, feeds: Feeds, requests: Sequence[TapRequest], cancel: CancelToken
     ) -> dict[str, Array]:
-        wanted = _by_tensor(requests)
+        wanted = by_tensor(requests)
         names = tuple(name for name in wanted if name in self._structure.producer)
         if not names:
             return {}
-        values = self._deep_values(names, feeds, cancel)
+        values = self._deep.values(names, feeds, cancel)
         found = {}
         for name, value in zip(names, values, strict=True):
             window = window_of(
@@ -440,22 +422,6 @@ class RunningModel:
             )
             found[name] = value[tuple(slice(*part) for part in window)]
         return found
-
-    def _deep_values(
-        self, names: tuple[str, ...], feeds: Feeds, cancel: CancelToken
-    ) -> list[Any]:
-        with self._lock:
-            session = self._deep.pop(names, None)
-            if session is None:
-                session = self._maker.cut(names)
-            self._deep[names] = session
-            while len(self._deep) > MAX_DEEP_SESSIONS:
-                self._deep.popitem(last=False)
-        needed = {value.name for value in session.get_inputs()}
-        given = {name: array for name, array in feeds.items() if name in needed}
-        with run_options(cancel) as options:
-            values: list[Any] = session.run(None, given, options)
-        return values
 
     def _roles(self, tensor: str, shape: tuple[int, ...]) -> Roles:
         index = self._structure.producer.get(tensor)
@@ -476,12 +442,3 @@ class RunningModel:
             raise
         except Exception as error:
             raise refusals.explain(error, self._maker.model, self._structure) from error
-
-
-def _by_tensor(requests: Sequence[TapRequest]) -> dict[str, TapRequest]:
-    """Return one request for each tensor, the one for most of it."""
-    wanted: dict[str, TapRequest] = {}
-    for request in requests:
-        if request.tensor not in wanted or request.detail == "full":
-            wanted[request.tensor] = request
-    return wanted

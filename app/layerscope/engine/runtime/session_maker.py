@@ -54,6 +54,8 @@ class SessionMaker:
         self.providers = providers
         self.keep_shapes = True
         self.notes: list[str] = []
+        # TensorRT would build another engine for minutes; CUDA stands behind it.
+        self._watching = [p for p in providers if "Tensorrt" not in str(p)]
         self._level: Any = None
         self._from_file = from_file
         # Such a model is held once: while it is watched, all sessions use its
@@ -156,14 +158,14 @@ class SessionMaker:
         lean = self.lean()
         taps = add_taps(lean.proto, tensors)
         options = session_options(prepack=not self.shares, level=self._level)
-        return session_of_lean(lean, options, self.providers), list(taps)
+        return session_of_lean(lean, options, self._watching), list(taps)
 
     def cut(self, tensors: Sequence[str]) -> Session:
         """Make a session that ends at `tensors`."""
         lean = self.lean(keep_shapes=False)
         cut_at(lean.proto, tensors)
         options = session_options(prepack=False, level=self._level)
-        return session_of_lean(lean, options, self.providers)
+        return session_of_lean(lean, options, self._watching)
 
     def tell_of_sharing(self) -> None:
         """Note what watching a large model costs."""

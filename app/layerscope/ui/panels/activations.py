@@ -25,7 +25,12 @@ from layerscope.ui.panels.layer_tables import (
     channel_rows,
     layer_rows,
 )
-from layerscope.ui.panels.naming import layer_clause, tensor_label, watched_order
+from layerscope.ui.panels.naming import (
+    layer_clause,
+    nothing_yet,
+    tensor_label,
+    watched_order,
+)
 from layerscope.ui.panels.pacing import Pace
 from layerscope.ui.panels.receptive_field import ReceptiveFieldFinder
 from layerscope.ui.widgets.histogram import VectorBars
@@ -48,6 +53,7 @@ BOOSTS = (
     (0.35, "Contrast highest"),
 )
 _ROOMY = 760
+_FIELDS = ("n_runs", "selection", "wall", "model", "structure_revision", "refusal")
 _KEY = Qt.Key
 _STEPS = {_KEY.Key_Left: -1, _KEY.Key_J: -1, _KEY.Key_Right: 1, _KEY.Key_L: 1}
 _NOTHING = "Open a model and run it: every layer shows here what it sees."
@@ -96,7 +102,7 @@ class ActivationsPanel(Panel):
         self._shown_unit: tuple[str, int] = ("", -1)
         self._row_names: list[str] = []
         self._connect_hands()
-        for field in ("n_runs", "selection", "wall", "model", "structure_revision"):
+        for field in _FIELDS:
             self.listen(getattr(controller.session.events, field))
 
     def _add_footer(self) -> None:
@@ -135,23 +141,18 @@ class ActivationsPanel(Panel):
             self.add_action(button)
         self._maps.setChecked(True)
         self._view_choice.buttonClicked.connect(self.mark_stale)
+        self._option_actions: dict[str | float, QAction] = {}
         self._order_button = self._menu_button("How the channels are sorted")
-        self._order_actions = self._choices(
-            self._menu_of(self._order_button),
-            ORDERS,
-            lambda key: self.controller.set_wall(order=key),
-        )
         self._scale_button = self._menu_button(
             "What shares a colour scale, and the contrast (t; T for each channel alone)"
         )
-        menu = self._menu_of(self._scale_button)
-        self._scale_actions = self._choices(
-            menu, SCALES, lambda key: self.controller.set_wall(scale=key)
-        )
-        menu.addSeparator()
-        self._boost_actions = self._choices(
-            menu, BOOSTS, lambda key: self.controller.set_wall(boost=key)
-        )
+        orders = self._menu_of(self._order_button)
+        scales = self._menu_of(self._scale_button)
+        wall = self.controller.set_wall
+        self._add_choices(orders, ORDERS, lambda key: wall(order=key))
+        self._add_choices(scales, SCALES, lambda key: wall(scale=key))
+        scales.addSeparator()
+        self._add_choices(scales, BOOSTS, lambda key: wall(boost=key))
 
     def _menu_button(self, tooltip: str) -> QToolButton:
         button = title_button("", tooltip)
@@ -170,17 +171,14 @@ class ActivationsPanel(Panel):
         )
         return menu
 
-    @staticmethod
-    def _choices(menu: QMenu, choices: Any, choose: Any) -> dict[Any, QAction]:
+    def _add_choices(self, menu: QMenu, choices: Any, choose: Any) -> None:
         group = QActionGroup(menu)
-        actions = {}
         for key, text in choices:
             action = menu.addAction(text[0].upper() + text[1:])
             action.setCheckable(True)
             action.triggered.connect(partial(_call, choose, key))
             group.addAction(action)
-            actions[key] = action
-        return actions
+            self._option_actions[key] = action
 
     def _connect_hands(self) -> None:
         self.wall.unit_chosen.connect(self._on_unit_chosen)
@@ -229,7 +227,8 @@ class ActivationsPanel(Panel):
             self._stack.setCurrentWidget(self.table)
             self._show_table(frame, summary)
         elif reading is None or not self._show_maps(reading):
-            self._empty.set_text(_WAITING if session.model else _NOTHING)
+            usual = _WAITING if session.model else _NOTHING
+            self._empty.set_text(nothing_yet(session, usual))
             self._stack.setCurrentWidget(self._empty)
             self.legend.hide()
         self._tell()
@@ -248,13 +247,9 @@ class ActivationsPanel(Panel):
         channels = maps and (not statistics or self._this_layer.isChecked())
         self._scale_button.setVisible(maps and not statistics)
         self._order_button.setVisible(channels)
-        for actions, key in (
-            (self._order_actions, wall.order),
-            (self._scale_actions, wall.scale),
-            (self._boost_actions, wall.boost),
-        ):
-            if key in actions:
-                actions[key].setChecked(True)
+        for key in (wall.order, wall.scale, wall.boost):
+            if key in self._option_actions:
+                self._option_actions[key].setChecked(True)
 
     def _show_maps(self, reading: LayerReading) -> bool:
         """Show the pictures of a layer; False where the frame has none."""

@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -147,21 +145,13 @@ class MaskView(PartView):
         super().__init__(controller)
         self.view = OverlayView("Classes over the picture")
         self.legend = KeyList("Classes and their share of the picture")
+        self.legend.empty = "nothing but background"
         self.view.table_wanted.connect(self.show_table)
         self.legend.table_wanted.connect(self.show_table)
-        slider = QSlider(Qt.Orientation.Horizontal)
-        slider.setRange(0, 100)
-        slider.setValue(round(self.view.opacity * 100))
-        slider.setAccessibleName("Opacity of the mask")
-        slider.setToolTip("How much of the picture the mask hides")
-        slider.valueChanged.connect(self._set_opacity)
-        side = QVBoxLayout()
-        side.addWidget(self.legend, 1)
-        side.addWidget(slider)
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self.view, 3)
-        row.addLayout(side, 2)
+        row.addWidget(self.legend, 2)
         self.column.addLayout(row)
         self._part: MaskAnswer | None = None
 
@@ -188,9 +178,6 @@ class MaskView(PartView):
                 "share of the pixels",
                 TableModel(("index", "class", "share"), rows),
             )
-
-    def _set_opacity(self, percent: int) -> None:
-        self.view.set_opacity(percent / 100)
 
 
 class BoxesView(PartView):

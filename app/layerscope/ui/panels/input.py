@@ -32,7 +32,7 @@ from layerscope.ui.widgets.tensor_editor import TensorEditor
 
 # Below this width the picture has the panel to itself.
 FORM_FROM_PX = 250
-FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.45, 156, 236
+FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.51, 170, 256
 
 
 class InputPanel(Panel):
@@ -184,6 +184,9 @@ class InputPanel(Panel):
         else:
             self._pages.setCurrentWidget(self.tensor)
             self.tensor.show_slot(slot, source)
+            # Free sizes that the task offers as settings are set there.
+            offered = any(spec.group == "Sizes" for spec in session.setting_specs)
+            self.tensor.set_sizes_shown(not offered)
         self.set_clause(
             "your drawing" if self.draw.isChecked() else source_words(slot, source)
         )

@@ -175,7 +175,7 @@ class InspectorPanel(Panel):
         if picture is not None:
             self.unit.set_picture(picture)
             width = max(80, self._scroll.viewport().width() - 24)
-            aspect = min(1.0, max(0.25, picture.shape[0] / picture.shape[1]))
+            aspect = min(1.0, max(0.125, picture.shape[0] / picture.shape[1]))
             self.unit.setFixedHeight(round(min(width, 320) * aspect))
         self._tell()
 

@@ -120,12 +120,13 @@ def time_lines(session: Session, node: int) -> list[Property]:
     ]
     nodes = session.structure.nodes
     others = [
-        node_label(nodes[index]).rsplit(" / ", 1)[-1]
-        for index in layer.nodes
-        if index != node and 0 <= index < len(nodes)
+        nodes[index] for index in layer.nodes if index != node and index < len(nodes)
     ]
     if others:
-        lines.append(Property("fused with", ", ".join(others), f"Ran as {layer.op}"))
+        names = ", ".join(node_label(other) for other in others)
+        help_text = f"Ran as one {layer.op} with {names}"
+        operators = ", ".join(other.op for other in others)
+        lines.append(Property("fused with", operators, help_text))
     if layer.flops:
         lines.append(
             Property(

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QLabel
 
 from layerscope.ui.panels.base import Panel
+from layerscope.ui.panels.naming import nothing_yet
 from layerscope.ui.panels.pacing import Pace
 from layerscope.ui.widgets.curve import Curve
 from layerscope.ui.widgets.readable import milliseconds
@@ -37,6 +38,7 @@ class LatencyPanel(Panel):
         for signal in (
             controller.session.events.n_runs,
             controller.session.events.model,
+            controller.session.events.refusal,
         ):
             self.listen(signal)
 
@@ -48,6 +50,7 @@ class LatencyPanel(Panel):
         self.curve.setVisible(bool(samples.size))
         self.figures.setVisible(bool(samples.size))
         if not samples.size:
+            self._empty.set_text(nothing_yet(self.controller.session, _NOTHING))
             self.set_clause("the untouched model")
             return
         percentiles = history.percentiles()

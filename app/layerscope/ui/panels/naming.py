@@ -112,6 +112,16 @@ def watched_order(session: Session, frame: Frame | None) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: place.get(name, -1))
 
 
+def nothing_yet(session: Session, usual: str) -> str:
+    """Return what an empty panel says: `usual`, or why there will be nothing."""
+    if session.model and session.refusal:
+        return (
+            "This model can be drawn but does not run here; the network shows the "
+            "node concerned."
+        )
+    return usual
+
+
 def value_of(level: int, low: float, high: float, boost: float) -> float:
     """Return the value that a level of the colour map stands for.
 

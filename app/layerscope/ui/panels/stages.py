@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from layerscope.protocol.values import LayerTime, StageTimes
 from layerscope.ui.panels.base import Panel, title_button
-from layerscope.ui.panels.naming import node_label, provider_name
+from layerscope.ui.panels.naming import node_label, nothing_yet, provider_name
 from layerscope.ui.panels.pacing import Pace
 from layerscope.ui.widgets.curve import Curve
 from layerscope.ui.widgets.layer_bars import LayerBar, LayerBars
@@ -114,6 +114,7 @@ class StagesPanel(Panel):
             events.selection,
             events.preflight,
             events.model,
+            events.refusal,
         ):
             self.listen(signal)
         clock = QTimer(self)
@@ -177,7 +178,8 @@ class StagesPanel(Panel):
         session = self.controller.session
         if self._views.currentIndex() == 1:
             self._show_layers()
-        topic = (session.model, self._views.currentIndex(), min(session.n_runs, 5))
+        view = self._views.currentIndex()
+        topic = (session.model, view, min(session.n_runs, 5), session.refusal)
         if self._pace.due(topic):
             self._write()
 
@@ -194,6 +196,7 @@ class StagesPanel(Panel):
         session = self.controller.session
         parts = stretches(session.cost.stages, paint_ms()) if session.n_runs else []
         self._empty.setVisible(not parts)
+        self._empty.set_text(nothing_yet(session, _NOTHING))
         self.bar.setVisible(bool(parts))
         self.bar.set_stretches(parts)
         total = sum(part.amount for part in parts)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +27,7 @@ from layerscope.ui.widgets.readable import number, shape_of
 from layerscope.ui.widgets.table_window import TableModel, TableWindow
 
 MAP_PX = 84
+MAX_TEXT = 2_000
 
 
 class TensorList(QScrollArea):
@@ -91,6 +94,9 @@ class TensorRow(QWidget):
         self._preview = ElidedLabel(role="mono")
         self._text = QLabel()
         self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.map = ImageView("Heat map of the tensor")
         self.map.setFixedSize(MAP_PX, MAP_PX)
         self.map.table_wanted.connect(on_table)
@@ -122,7 +128,7 @@ class TensorRow(QWidget):
         self.numbers.setVisible(tensor.statistics is not None)
         self._preview.set_whole("  ".join(tensor.preview))
         self._preview.setVisible(bool(tensor.preview))
-        self._text.setText(tensor.text)
+        self._text.setText(_breakable(tensor.text[:MAX_TEXT]))
         self._text.setVisible(bool(tensor.text))
         if pixels is not None:
             self.map.set_picture(pixels)
@@ -137,6 +143,11 @@ def as_rows(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     if values.ndim <= 1:
         return values.reshape(-1, 1)
     return values.reshape(-1, values.shape[-1])
+
+
+def _breakable(text: str) -> str:
+    """Return JSON with places at which a line may end."""
+    return text.replace(",", ",\u200b").replace("{", "{\u200b")
 
 
 def _statistics(statistics: Statistics | None) -> str:

@@ -132,8 +132,10 @@ class WeightsView(QWidget):
         )
         self.histogram.setVisible(bool(statistics.counts))
         self._save.show()
-        self.filters.setVisible(event.filters is not None)
-        if event.filters is not None:
+        # A bias or a shape is a row of numbers; there is nothing to see in it.
+        pictured = event.filters is not None and len(event.details.shape) >= 2
+        self.filters.setVisible(pictured)
+        if pictured and event.filters is not None:
             try:
                 tiles = self._controller.get_array(event.filters)
             except LayerscopeError as error:

@@ -36,6 +36,8 @@ class KeyList(QWidget):
     ----------
     table_wanted : Signal
         The user asked for the numbers.
+    empty : str
+        What is said where there is no row.
     """
 
     table_wanted = Signal()
@@ -45,6 +47,7 @@ class KeyList(QWidget):
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(96, int(ROW_HEIGHT * 2))
+        self.empty = ""
         self._keys: tuple[Key, ...] = ()
         theme.changed.connect(self.update)
 
@@ -86,6 +89,13 @@ class KeyList(QWidget):
             for number, key in enumerate(shown):
                 area = QRectF(0, number * ROW_HEIGHT, self.width(), ROW_HEIGHT)
                 self._paint_key(painter, area, metrics, key)
+            if not self._keys:
+                painter.setPen(theme.colour("muted"))
+                painter.drawText(
+                    self.rect(),
+                    Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap,
+                    self.empty,
+                )
             left_out = len(self._keys) - len(shown)
             if left_out:
                 painter.setPen(theme.colour("muted"))

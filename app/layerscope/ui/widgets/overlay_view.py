@@ -27,17 +27,10 @@ class LabelledBox:
 
 
 class OverlayView(ImageView):
-    """A picture with something over it.
-
-    Attributes
-    ----------
-    opacity : float
-        Of the mask, 0 to 1.
-    """
+    """A picture with a mask or boxes over it."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.opacity = 0.6
         self._mask: QImage | None = None
         self._boxes: tuple[LabelledBox, ...] = ()
 
@@ -50,11 +43,6 @@ class OverlayView(ImageView):
             RGBA; it is stretched over the whole picture.
         """
         self._mask = None if mask is None else to_image(mask)
-        self.update()
-
-    def set_opacity(self, opacity: float) -> None:
-        """Change how much of the picture the mask hides, 0 to 1."""
-        self.opacity = opacity
         self.update()
 
     def set_boxes(self, boxes: tuple[LabelledBox, ...]) -> None:
@@ -70,9 +58,7 @@ class OverlayView(ImageView):
     def paint_over(self, painter: QPainter, target: QRectF) -> None:
         """Paint the mask and the boxes."""
         if self._mask is not None:
-            painter.setOpacity(self.opacity)
             painter.drawImage(target, self._mask)
-            painter.setOpacity(1.0)
         for box in reversed(self._boxes):
             _paint_box(painter, target, box)
 

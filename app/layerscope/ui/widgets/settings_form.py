@@ -24,6 +24,7 @@ from layerscope.protocol.values import SettingSpec
 
 CAPTION_WIDTH = 58
 _SLIDER_STEPS = 1000
+_MOST_STEPS = 200
 _COUNTS = {"triple": 3, "size": 2}
 
 
@@ -189,9 +190,9 @@ class _Row(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             return choice
-        if spec.kind in ("float", "int") and spec.maximum > spec.minimum:
+        if _slides(spec):
             slider = QSlider(Qt.Orientation.Horizontal)
-            whole = spec.kind == "int" and spec.maximum - spec.minimum <= _SLIDER_STEPS
+            whole = spec.kind == "int"
             steps = int(spec.maximum - spec.minimum) if whole else _SLIDER_STEPS
             slider.setRange(0, steps)
             slider.valueChanged.connect(self._tell_step)
@@ -239,14 +240,22 @@ class _Row(QWidget):
             self._tell(value)
 
 
+def _slides(spec: SettingSpec) -> bool:
+    """Whether a slider is fine enough to hit any value."""
+    span = spec.maximum - spec.minimum
+    if spec.kind == "int":
+        return 0 < span <= _MOST_STEPS
+    return spec.kind == "float" and span > 0
+
+
 def parse_setting(spec: SettingSpec, text: str) -> SettingValue | None:
     """Return the value that `text` means for `spec`, or None for none."""
     text = text.strip()
     try:
         if spec.kind == "int":
-            return int(text)
+            return _in_range(spec, int(text))
         if spec.kind == "float":
-            return float(text)
+            return _in_range(spec, float(text))
         if spec.kind in _COUNTS:
             parts = text.replace(",", " ").replace("×", " ").split()
             if len(parts) != _COUNTS[spec.kind]:
@@ -261,6 +270,13 @@ def parse_setting(spec: SettingSpec, text: str) -> SettingValue | None:
     return text
 
 
+def _in_range(spec: SettingSpec, value: float) -> float | None:
+    bounded = spec.maximum > spec.minimum
+    if bounded and not spec.minimum <= value <= spec.maximum:
+        return None
+    return value
+
+
 def expected(spec: SettingSpec) -> str:
     """Return one sentence on what may be typed for `spec`."""
     wanted = {
@@ -269,6 +285,8 @@ def expected(spec: SettingSpec) -> str:
         "triple": "three numbers with spaces between, such as 0.485 0.456 0.406",
         "size": "height and width in pixels, such as 224 224",
     }.get(spec.kind, "a value")
+    if spec.kind in ("int", "float") and spec.maximum > spec.minimum:
+        wanted += f" from {spec.minimum:g} to {spec.maximum:g}"
     return f"{spec.label} takes {wanted}."
 
 

@@ -89,8 +89,10 @@ class TensorEditor(QWidget):
         form = QFormLayout()
         form.setSpacing(8)
         form.addRow(_caption("Values"), self.kind)
-        form.addRow(_caption(""), self._parameters)
+        self._parameter = _caption("Seed")
+        form.addRow(self._parameter, self._parameters)
         form.addRow(_caption("Sizes"), self.sizes)
+        self._form = form
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
@@ -126,6 +128,10 @@ class TensorEditor(QWidget):
         finally:
             self._showing = False
 
+    def set_sizes_shown(self, shown: bool) -> None:
+        """Show the sizes, or leave them to another part of the window."""
+        self._form.setRowVisible(self.sizes, shown)
+
     def source(self) -> InputSource | None:
         """Return the source as the controls say, None where a file is missing."""
         kind, shape = self.kind.currentText(), self._shape()
@@ -155,10 +161,14 @@ class TensorEditor(QWidget):
         self._tell()
 
     def _lay_out(self, kind: str) -> None:
+        # Showing a row shows all it holds: the row goes first.
+        self._form.setRowVisible(self._parameters, kind != FEEDBACK)
         self.seed.setVisible(kind == RANDOM)
         self.dice.setVisible(kind == RANDOM)
         self.value.setVisible(kind == CONSTANT)
         self.file.setVisible(kind in (FILE, PICTURE))
+        words = {RANDOM: "Seed", CONSTANT: "Value"}
+        self._parameter.setText(words.get(kind, "File"))
         dims = None if self._slot is None else self._slot.tensor.shape
         free = dims is None or any(not isinstance(d, int) for d in dims)
         made_here = kind in (RANDOM, CONSTANT, FEEDBACK)

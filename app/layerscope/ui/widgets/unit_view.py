@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -115,13 +115,20 @@ class UnitView(QWidget):
         h, w = picture.shape
         across, down = rect.width() / w, rect.height() / h
         if min(across, down) >= _GRID_FROM:
-            painter.setPen(QPen(QColor(0, 0, 0, 46), 1))
-            for column in range(1, w):
-                x = round(rect.left() + column * across) - 0.5
-                painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
-            for row in range(1, h):
-                y = round(rect.top() + row * down) - 0.5
-                painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
+            box = rect.toRect()
+            lines = [
+                QRect(
+                    round(box.left() + column * across) - 1, box.top(), 1, box.height()
+                )
+                for column in range(1, w)
+            ]
+            lines += [
+                QRect(box.left(), round(box.top() + row * down) - 1, box.width(), 1)
+                for row in range(1, h)
+            ]
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(0, 0, 0, 46))
+            painter.drawRects(lines)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         corners = QPainterPath()
         corners.addRect(rect)
