@@ -25,6 +25,8 @@ class Recipe:
     batch_size : int
     peak_learning_rate, restart_learning_rate : float
         Reached after a fifth of a cycle's steps, then falling to zero on a line.
+    cutout, restart_cutout : int
+        Side of the square cut out of each picture in each cycle, in pixels.
     weight_decay : float
     label_smoothing : float
     average_decay : float
@@ -36,7 +38,9 @@ class Recipe:
     restart_epochs: int = 12
     batch_size: int = 128
     peak_learning_rate: float = 0.2
-    restart_learning_rate: float = 0.1
+    restart_learning_rate: float = 0.08
+    cutout: int = 8
+    restart_cutout: int = 0
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     average_decay: float = 0.998
@@ -123,7 +127,12 @@ def train(
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
         network.train()
         loss_sum = 0.0
-        batches = cifar10.augmented_batches(train_split, recipe.batch_size, generator)
+        batches = cifar10.augmented_batches(
+            train_split,
+            recipe.batch_size,
+            generator,
+            cutout=recipe.cutout if epoch < recipe.epochs else recipe.restart_cutout,
+        )
         for step, (pictures, labels) in enumerate(batches):
             now = epoch + step / steps_per_epoch
             for group in optimiser.param_groups:

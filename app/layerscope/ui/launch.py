@@ -46,6 +46,9 @@ def make_application() -> QApplication:
     app.setApplicationDisplayName("Layerscope")
     app.setDesktopFileName("layerscope")
     app.setWindowIcon(_window_icon())
+    # Before any widget is made: one with a font of its own keeps the family that
+    # the application had then.
+    theme.apply(app, "dark")
     return app
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from layerscope.engine.model.taps import Tap, Window
 from layerscope.engine.runtime.cancelling import CancelToken, run_options
 from layerscope.engine.runtime.gates import TypedShape
 from layerscope.engine.runtime.sessions import Session
+from layerscope.protocol.values import TensorInfo
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +37,11 @@ _NUMPY_TYPES = {
 _SIZE_CHANGED = "pre-allocated output"
 
 
+def can_bind(values: Iterable[TensorInfo]) -> bool:
+    """Whether all these inputs and outputs are plain tensors of numbers."""
+    return all("(" not in v.dtype and v.dtype != "string" for v in values)
+
+
 class LiveSession:
     """A tapped session with everything bound that does not change between runs.
 
@@ -45,8 +51,6 @@ class LiveSession:
     taps : sequence of Tap
     outputs : sequence of str
         The model's own outputs.
-    shapes : mapping of str to (str, tuple of int)
-        Type and shape of all tensors, so far as they could be measured.
     bindable : bool
         Whether all inputs and outputs are plain tensors of numbers.
     """
@@ -56,7 +60,6 @@ class LiveSession:
         session: Session,
         taps: Sequence[Tap],
         outputs: Sequence[str],
-        shapes: Mapping[str, TypedShape],
         *,
         bindable: bool,
     ) -> None:
@@ -78,9 +81,7 @@ class LiveSession:
             value.name: _NUMPY_TYPES.get(value.type, "")
             for value in session.get_outputs()
         }
-        self._fixed = all(self._types.values()) and all(
-            name in shapes for name in self._names[: len(outputs)]
-        )
+        self._fixed = all(self._types.values())
         self._lock = threading.Lock()
         if self._binding is not None:
             for name in self._names:  # their order from now on
@@ -194,15 +195,17 @@ class LiveSession:
             return
         binding = self._binding
         assert binding is not None
+        if shapes is not self._shapes:
+            known = all(name in shapes for name in (*self._outputs, *self._taps))
+            self._fixed = self._fixed and known
         if self._fixed and shapes is not self._shapes:
             for name in self._outputs:
                 self._lay_out(name, shapes[name][1])
         for name, tap in self._taps.items():
             window = windows.get(name)
-            state = (window, shapes[name])
+            state = (window, shapes.get(name))
             if self._states.get(name) == state:
                 continue
-            shape = shapes[name][1]
             self._work(tap, window)
             for gate in tap.gates:
                 value = ort.OrtValue.ortvalue_from_numpy(self._gates[gate])
@@ -212,7 +215,7 @@ class LiveSession:
                 sizes = (
                     tuple(len(range(*part)) for part in window)
                     if window is not None
-                    else tap.shut_shape(shape)
+                    else tap.shut_shape(shapes[name][1])
                 )
                 self._lay_out(tap.output, sizes)
             self._states[name] = state

@@ -26,6 +26,7 @@ from layerscope.engine.runtime.cancelling import (
 )
 from layerscope.engine.runtime.deep import DeepSessions
 from layerscope.engine.runtime.devices import providers_of
+from layerscope.engine.runtime.fast import FastSession
 from layerscope.engine.runtime.gates import (
     Gates,
     TapRequest,
@@ -34,10 +35,10 @@ from layerscope.engine.runtime.gates import (
     plan_gates,
     window_of,
 )
-from layerscope.engine.runtime.live import LiveSession
+from layerscope.engine.runtime.live import LiveSession, can_bind
 from layerscope.engine.runtime.measured import MeasuredShapes
 from layerscope.engine.runtime.session_maker import SessionMaker
-from layerscope.engine.runtime.sessions import Session, main_provider, start_runtime
+from layerscope.engine.runtime.sessions import start_runtime
 from layerscope.engine.runtime.watching import TapPlan
 from layerscope.engine.trace import Roles, Trace, axis_roles
 from layerscope.protocol.values import DeviceInfo, LayerTime
@@ -47,8 +48,6 @@ __all__ = ["RunningModel", "TapRequest"]
 logger = logging.getLogger(__name__)
 
 BENCH_TAPS = 18
-# Untouched runs in a row after which nobody seems to watch any more.
-FAST_RUNS_TO_SETTLE = 4
 
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
@@ -90,7 +89,6 @@ class RunningModel:
         self._structure = structure
         self._device = device
         self._wanted = precision
-        self._maker = SessionMaker(model, providers_of(device))
         graph = model.proto.graph
         weights = {tensor.name for tensor in graph.initializer}
         self.inputs = tuple(
@@ -101,15 +99,11 @@ class RunningModel:
         self.precision = ""
         self.load_ms = 0.0
         self._lock = threading.RLock()
-        self._fast: Session | None = None
-        self._fast_shared = False
-        self._fast_in_row = 0
         self._plan: TapPlan | None = None
         self._live: LiveSession | None = None
         self._live_fails = False
-        self._last_gates: tuple[Any, Gates] | None = None
-        self._deep = DeepSessions(self._maker)
-        self._measured = MeasuredShapes(self._maker, structure)
+        self._last_gates: tuple[Any, Any, Any, Gates] | None = None
+        self._use(SessionMaker(model, providers_of(device)))
 
     @property
     def notes(self) -> list[str]:
@@ -131,9 +125,7 @@ class RunningModel:
         if self._wanted == "fp16" and self.precision == "fp32":
             if precisions.gains_by_half(self._device):
                 half = precisions.to_half(model)
-                self._maker = SessionMaker(half, self._maker.providers, from_file=False)
-                self._deep = DeepSessions(self._maker)
-                self._measured = MeasuredShapes(self._maker, self._structure)
+                self._use(SessionMaker(half, self._maker.providers, from_file=False))
                 self.precision = "fp16"
             else:
                 self.notes.append(
@@ -141,8 +133,7 @@ class RunningModel:
                     "model runs in fp32."
                 )
         with self._explained():
-            self._fast = self._maker.first()
-        self.provider = main_provider(self._fast)
+            self.provider = self._fast.load()
         self.load_ms = (time.perf_counter() - start) * 1e3
 
     def run_fast(
@@ -156,11 +147,10 @@ class RunningModel:
             Arrays by name; lists and dicts for sequences and maps.
         ms : float
         """
-        self._fast_in_row += 1
-        if self._fast_shared and self._fast_in_row >= FAST_RUNS_TO_SETTLE:
+        if self._fast.seems_unwatched():
             self.stop_watching()
         with self._explained():
-            return self._run_fast(feeds, cancel)
+            return self._fast.run(feeds, cancel)
 
     def tap_points(self) -> tuple[str, ...]:
         """Return the tensors that can be watched live, in order of computation."""
@@ -190,11 +180,11 @@ class RunningModel:
         ms : float
             Of the tapped run.
         """
-        self._fast_in_row = 0
         with self._explained():
+            self._fast.watched()
             live = self._live or self._live_session(feeds)
             if live is None:
-                outputs, ms = self._run_fast(feeds, cancel)
+                outputs, ms = self._fast.run(feeds, cancel)
                 return outputs, self._by_deep(feeds, requests, cancel), ms
             shapes = self.measured_shapes(feeds)
             gates = self._gates(live, shapes, requests)
@@ -292,7 +282,7 @@ class RunningModel:
 
             found = compare(
                 run_raw,
-                lambda: self._run_fast(given, cancel),
+                lambda: self._fast.run(given, cancel),
                 lambda: self.run_live(given, requests, cancel),
                 pairs,
             )
@@ -306,11 +296,8 @@ class RunningModel:
         """Give back what only watching needs; called by itself after a while."""
         with self._lock:
             self._live = None
-            if self._fast_shared:
-                self._fast = None  # first, so that the weights are not held twice
-                with self._explained():
-                    self._fast = self._maker.untouched()
-                self._fast_shared = False
+            with self._explained():
+                self._fast.settle()
 
     def release(self) -> None:
         """Let go of all sessions."""
@@ -318,32 +305,11 @@ class RunningModel:
             self._forget_sessions()
             self._measured.clear()
 
-    def _run_fast(
-        self, feeds: Feeds, cancel: CancelToken
-    ) -> tuple[dict[str, Any], float]:
-        session = self._fast_session()
-        given = dict(feeds)
-        start = time.perf_counter()
-        try:
-            with run_options(cancel) as options:
-                values = session.run(None, given, options)
-        except Exception as error:
-            if not self._maker.lies_found(error):
-                raise
-            self._forget_sessions()
-            return self._run_fast(feeds, cancel)
-        elapsed = (time.perf_counter() - start) * 1e3
-        names = [output.name for output in self.outputs]
-        return dict(zip(names, values, strict=True)), elapsed
-
-    def _fast_session(self) -> Session:
-        session = self._fast
-        if session is not None:
-            return session
-        with self._lock:
-            if self._fast is None:
-                self._fast = self._maker.untouched(prepack=not self._fast_shared)
-            return self._fast
+    def _use(self, maker: SessionMaker) -> None:
+        self._maker = maker
+        self._fast = FastSession(maker, [output.name for output in self.outputs])
+        self._deep = DeepSessions(maker)
+        self._measured = MeasuredShapes(maker, self._structure)
 
     def _taps(self) -> TapPlan:
         with self._lock:
@@ -362,9 +328,6 @@ class RunningModel:
                 for name in self.tap_points()
                 if name in shapes and shapes[name][1]
             ]
-            if self._maker.shares and not self._fast_shared:
-                self._fast, self._fast_shared = None, True
-                self._maker.tell_of_sharing()
             try:
                 session, taps = self._maker.tapped(tensors)
             except LayerscopeError:
@@ -377,14 +340,11 @@ class RunningModel:
                     "is computed apart, which takes longer."
                 )
                 return None
-            plain = all("(" not in t.dtype for t in (*self.inputs, *self.outputs))
-            strings = any(t.dtype == "string" for t in (*self.inputs, *self.outputs))
             self._live = LiveSession(
                 session,
                 taps,
                 [output.name for output in self.outputs],
-                shapes,
-                bindable=plain and not strings,
+                bindable=can_bind((*self.inputs, *self.outputs)),
             )
             return self._live
 
@@ -395,17 +355,18 @@ class RunningModel:
         requests: Sequence[TapRequest],
     ) -> Gates:
         """Return the gates to open; the same object as long as nothing changes."""
-        key = (id(live), id(shapes), tuple(requests))
-        if self._last_gates is None or self._last_gates[0] != key:
-            gates = plan_gates(
-                requests,
-                frozenset(live.tensors),
-                shapes,
-                stands_for=self.fused_with,
-                roles_of=self._roles,
-            )
-            self._last_gates = (key, gates)
-        return self._last_gates[1]
+        last, wanted = self._last_gates, tuple(requests)
+        if last and last[0] is live and last[1] is shapes and last[2] == wanted:
+            return last[3]
+        gates = plan_gates(
+            requests,
+            frozenset(live.tensors),
+            shapes,
+            stands_for=self.fused_with,
+            roles_of=self._roles,
+        )
+        self._last_gates = (live, shapes, wanted, gates)
+        return gates
 
     def _by_deep(
         self, feeds: Feeds, requests: Sequence[TapRequest], cancel: CancelToken
@@ -430,7 +391,8 @@ class RunningModel:
 
     def _forget_sessions(self) -> None:
         with self._lock:
-            self._fast = self._live = None
+            self._live = None
+            self._fast.clear()
             self._deep.clear()
 
     @contextmanager

@@ -32,6 +32,8 @@ from layerscope.ui.widgets.tensor_editor import TensorEditor
 
 # Below this width the picture has the panel to itself.
 FORM_FROM_PX = 250
+FORM_BESIDE_TENSOR_PX = 148
+LEAST_PAGE_PX = 64
 FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.51, 170, 256
 
 
@@ -62,6 +64,8 @@ class InputPanel(Panel):
         for page in (self._nothing, self.picture, self.tensor):
             self._pages.addWidget(page)
         self._form_area = _scrolling(self.form)
+        # Else the widest page would set the least width of all.
+        self._pages.setMinimumSize(LEAST_PAGE_PX, LEAST_PAGE_PX)
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self._pages, 1)
@@ -171,10 +175,10 @@ class InputPanel(Panel):
         for button in self._picture_actions:
             button.setVisible(takes_pictures)
         self.form.show_settings(session.setting_specs, session.settings)
-        self._place_form(bool(session.setting_specs))
         if slot is None:
             self._pages.setCurrentWidget(self._nothing)
             self.set_clause("")
+            self._place_form(False)
             return
         source = session.inputs.get(slot.name)
         self.camera.setChecked(isinstance(source, CameraFrame))
@@ -187,6 +191,7 @@ class InputPanel(Panel):
             # Free sizes that the task offers as settings are set there.
             offered = any(spec.group == "Sizes" for spec in session.setting_specs)
             self.tensor.set_sizes_shown(not offered)
+        self._place_form(bool(session.setting_specs))
         self.set_clause(
             "your drawing" if self.draw.isChecked() else source_words(slot, source)
         )
@@ -198,8 +203,10 @@ class InputPanel(Panel):
 
     def _place_form(self, wanted: bool) -> None:
         self._form_area.setVisible(wanted and self.width() >= FORM_FROM_PX)
-        share = round(self.width() * FORM_SHARE)
-        self._form_area.setFixedWidth(min(FORM_MOST_PX, max(FORM_LEAST_PX, share)))
+        width = min(FORM_MOST_PX, max(FORM_LEAST_PX, round(self.width() * FORM_SHARE)))
+        if self._pages.currentWidget() is self.tensor:
+            width = min(width, FORM_BESIDE_TENSOR_PX)
+        self._form_area.setFixedWidth(width)
 
     def _show_slots(
         self, slots: tuple[InputSlot, ...], chosen: InputSlot | None

@@ -55,6 +55,7 @@ class NetworkPanel(Panel):
         self.body.addWidget(self._stack, 1)
         self._scene: GraphScene | None = None
         self._shown_layout: GraphLaidOut | None = None
+        self._lost_layout: GraphLaidOut | None = None
         self._shown_model = 0
         self._facts: tuple[object, ...] = ()
         self._frame = -1
@@ -126,7 +127,8 @@ class NetworkPanel(Panel):
                     )
                 )
             except LayerscopeError:
-                # Newer arrays took their place before we looked: ask again.
+                # Newer arrays took their place before we looked: ask again, once.
+                self._lost_layout = layout
                 self.controller.set_expanded(self.controller.session.expanded)
         self.mark_stale()
 
@@ -134,7 +136,11 @@ class NetworkPanel(Panel):
         """Show the session as it is now."""
         session = self.controller.session
         layout = session.layout
-        if self._scene is None and layout is not None:
+        if (
+            self._scene is None
+            and layout is not None
+            and layout is not self._lost_layout
+        ):
             self._on_layout(layout)
         if not session.model or self._scene is None or layout is None:
             self._show_nothing()

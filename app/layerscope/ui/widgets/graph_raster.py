@@ -13,6 +13,7 @@ Pixels = npt.NDArray[np.uint32]
 Coordinates = npt.NDArray[np.float64]
 
 _MOST_POINTS = 150_000
+_ROUNDING = 1e-6
 
 
 def blank(width: int, height: int) -> Pixels:
@@ -98,8 +99,8 @@ def draw_lines(picture: Pixels, lines: Coordinates, colours: Pixels) -> None:
     step = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
     stride = (end[seen] - begin[seen]) / np.maximum(count - 1, 1)
     at = begin[seen][line] + stride[line] * step
-    x = (lines[seen, 0][line] + delta[seen, 0][line] * at).astype(np.int64)
-    y = (lines[seen, 1][line] + delta[seen, 1][line] * at).astype(np.int64)
+    x = (lines[seen, 0][line] + delta[seen, 0][line] * at + _ROUNDING).astype(np.int64)
+    y = (lines[seen, 1][line] + delta[seen, 1][line] * at + _ROUNDING).astype(np.int64)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     picture[y[inside], x[inside]] = colours[seen][line[inside]]
 

@@ -83,9 +83,10 @@ class TensorEditor(QWidget):
         self.note.setWordWrap(True)
         self._parameters = QHBoxLayout()
         self._parameters.setSpacing(4)
-        for widget in (self.seed, self.dice, self.value, self.file):
-            self._parameters.addWidget(widget)
-        self._parameters.addStretch(1)
+        self._parameters.addWidget(self.seed, 1)
+        self._parameters.addWidget(self.dice)
+        self._parameters.addWidget(self.value, 1)
+        self._parameters.addWidget(self.file, 1)
         form = QFormLayout()
         form.setSpacing(8)
         form.addRow(_caption("Values"), self.kind)
