@@ -136,7 +136,12 @@ def measure(report: Report, out: Path, pairs: int) -> None:
         RawPeer(path, feeds, spinning=False) as raw_asleep,
         EnginePeer(path, feeds) as engine,
     ):
-        report.environment["threads of each pool"] = raw.threads
+        report.environment["pools"] = (
+            f"engine: one global pool of {raw.threads} threads for all its sessions; "
+            f"raw onnxruntime: a process of its own with a pool of {raw.threads}, "
+            f"idle threads spinning as by default; {SETTLE_S * 1e3:.0f} ms of rest "
+            "before each run, so that no pool still spins"
+        )
         engine.run_ms()
         same = np.array_equal(engine.output(), raw.outputs[0])
         report.environment["engine's output equals raw onnxruntime's"] = same

@@ -7,10 +7,22 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Self
 
 from comparing import Ratio
+
+PACKAGES = ("onnxruntime-gpu", "onnxruntime", "numpy", "PySide6-Essentials", "torch")
+
+
+def version(package: str) -> str:
+    """Return the version of an installed package, or a dash."""
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return "–"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +89,10 @@ class Report:
             "machine": platform.platform(),
             "python": platform.python_version(),
             "cores": os.cpu_count(),
-            "pairs, random order": "bootstrap of rounds, 95 % interval",
+            "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+            "load at the start": load(),
+            "ratios": "of medians of interleaved pairs in random order; bootstrap "
+            "of whole rounds, 95 % interval",
         }
 
     def add(self, row: Row) -> None:
@@ -98,11 +113,19 @@ class Report:
 
     def close(self) -> None:
         """Show what it was measured on and write the file."""
+        self.environment["load at the end"] = load()
         say()
         for name, value in self.environment.items():
             say(f"{name}: {value}")
         self.save()
         say(f"written: {self.path}")
+
+
+def load() -> str:
+    """Return how many processes wanted a core in the last 1, 5 and 15 minutes."""
+    if not hasattr(os, "getloadavg"):
+        return "not known here"
+    return ", ".join(f"{value:.2f}" for value in os.getloadavg())
 
 
 def say(text: str = "") -> None:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QImage
 from tests.kept_engine import caller, kept_engine
 
 from layerscope import cli
-from layerscope.cli import opening
+from layerscope.cli import models, opening
 from layerscope.client.engine_client import EngineClient
 
 
@@ -351,7 +351,7 @@ def test_an_engine_that_dies_is_told_in_one_sentence(monkeypatch, capfd, conv):
 
 
 def test_a_fault_of_our_own_is_one_sentence_too(monkeypatch, capfd):
-    monkeypatch.setattr(cli, "models", lambda _: 1 / 0)
+    monkeypatch.setattr(models, "bundled_models", lambda: 1 / 0)
 
     status = cli.main(["models"])
 

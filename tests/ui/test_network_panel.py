@@ -260,7 +260,7 @@ class TestSearch:
         opened(panel, graphs.residual_network(6))
         panel.focus_search()
         QTest.keyClicks(panel.finder.field, "Add")
-        panel.finder.find()
+        panel.finder.search()
         assert len(panel.finder.hits) == 6
         assert len(panel.canvas._dress.hits) == 6
         QTest.keyClick(panel.finder.field, Qt.Key.Key_Return)
@@ -354,7 +354,7 @@ def test_another_model_begins_anew(panel):
     opened(panel, graphs.residual_network(6))
     panel.canvas.zoom(3)
     panel.finder.field.setText("Add")
-    panel.finder.find()
+    panel.finder.search()
     opened(panel, conv_relu())
     assert panel.finder.hits == []
     assert panel.canvas.view.area.left <= 0

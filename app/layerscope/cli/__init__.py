@@ -18,10 +18,6 @@ from layerscope.cli.arguments import (
     WindowRequest,
     parse,
 )
-from layerscope.cli.benching import bench
-from layerscope.cli.inspecting import inspect
-from layerscope.cli.models import models
-from layerscope.cli.running import run
 from layerscope.core.errors import BadInputError, LayerscopeError
 
 STATUS_ERROR = 2
@@ -64,14 +60,23 @@ def carry_out(request: Command) -> int:
     LayerscopeError
         If it cannot be done.
     """
+    # Each is imported when it is asked for: the window starts through here too.
     match request:
         case RunRequest():
+            from layerscope.cli.running import run
+
             run(request)
         case InspectRequest():
+            from layerscope.cli.inspecting import inspect
+
             inspect(request)
         case BenchRequest():
+            from layerscope.cli.benching import bench
+
             bench(request)
         case ModelsRequest():
+            from layerscope.cli.models import models
+
             models(request)
     sys.stdout.flush()
     return 0

@@ -118,7 +118,8 @@ class GroupInfo(Value, frozen=True, kw_only=True):
     twin_of : int
         First group of identical structure, or its own index.
     output : str
-        The tensor that stands for the group: the last one that leaves it.
+        The tensor that stands for the group: the last one that leaves it, or
+        the last before poolings and the like that follow a layer.
     """
 
     index: int

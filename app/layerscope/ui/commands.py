@@ -24,9 +24,13 @@ FOCUS_KEYS: tuple[KeyNote, ...] = (
     KeyNote("Activations", "U, O", "Previous, next layer"),
     KeyNote("Activations", "T", "Contrast boost"),
     KeyNote("Activations", "+, −, 0", "Larger, smaller, usual tiles"),
+    KeyNote("Network", "Arrows", "Next node in that direction"),
+    KeyNote("Network", "Enter", "Open or close the block, enter the subgraph"),
     KeyNote("Network", "Space", "Fit everything"),
     KeyNote("Network", "Shift+Up, Shift+Down", "Zoom in, out"),
+    KeyNote("Network", "Shift+Backspace", "Actual size"),
     KeyNote("Network", "Backspace", "Leave the subgraph"),
+    KeyNote("Network", "Ctrl+C", "Copy the names of the chosen tensors"),
     KeyNote("Library", "Enter", "Open what is marked"),
 )
 

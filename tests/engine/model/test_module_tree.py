@@ -230,6 +230,10 @@ def test_squeezenet_shows_its_fire_modules(corpus):
     structure = describe(graphs.opened(model))
     fires = [f"fire{number}" for number in range(2, 10)]
     assert top_cards(structure) == ["conv1", *fires, "conv10"]
+    # The maps that a layer makes stand for it, not what pooling leaves of them.
+    outputs = {group.name: group.output for group in structure.groups}
+    assert outputs["fire3"] == "fire3/concat_1"
+    assert outputs["conv10"] == "conv10_2"
 
 
 def test_a_transformer_shows_its_layers(corpus):

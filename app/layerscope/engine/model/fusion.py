@@ -158,33 +158,60 @@ class FusionMap:
         """Join groups that the choice of layouts fused further."""
         by_name = {node.name: node for node in final if node.name}
         by_output = {name: node for node in final for name in node.output if name}
+        places = [_in_final(node, by_name, by_output) for node in extended]
+        takers: dict[str, list[int]] = {}
+        for i, node in enumerate(extended):
+            for name in node.input:
+                takers.setdefault(name, []).append(i)
         owner: dict[str, FusedGroup] = {}
         has_sum: dict[int, bool] = {}
         kept: list[FusedGroup] = []
-        for node, group in zip(extended, groups, strict=True):
-            stays = _in_final(node, by_name, by_output)
+        ahead: dict[int, list[FusedGroup]] = {}
+        for i, (node, group, place) in enumerate(
+            zip(extended, groups, places, strict=True)
+        ):
+            for earlier in ahead.pop(i, ()):
+                _absorb(group, earlier, outputs=group.outputs)
+            after = takers.get(node.output[0], []) if node.output else []
             sources = [owner[name] for name in node.input if name in owner]
-            if stays is None and sources and final:
+            if place is None and len(after) == 1 and _changed(extended, places, after):
+                ahead.setdefault(after[0], []).append(group)
+                continue
+            if place is None and sources and final:
                 source = next((s for s in sources if has_sum.pop(id(s), False)), None)
                 source = source or sources[-1]
-                source.members = sorted({*source.members, *group.members})
-                source.outputs = group.outputs or source.outputs
-                source.aliases |= group.aliases
+                _absorb(source, group, outputs=group.outputs or source.outputs)
                 group = source
             else:
                 kept.append(group)
-                if stays is not None:
-                    group.aliases.add(stays.name)
+                if place is not None:
+                    group.aliases.add(place.name)
                     # input 3 of such a convolution is added to what it computes
                     has_sum[id(group)] = (
-                        stays.domain == "com.microsoft.nchwc"
-                        and stays.op_type == "Conv"
-                        and len(stays.input) > 3
-                        and bool(stays.input[3])
+                        place.domain == "com.microsoft.nchwc"
+                        and place.op_type == "Conv"
+                        and len(place.input) > 3
+                        and bool(place.input[3])
                     )
             for name in node.output:
                 owner[name] = group
         return [group for group in kept if group.members]
+
+
+def _absorb(group: FusedGroup, other: FusedGroup, outputs: list[str]) -> None:
+    group.members = sorted({*group.members, *other.members})
+    group.outputs = outputs
+    group.aliases |= other.aliases
+
+
+def _changed(
+    extended: Sequence[onnx.NodeProto],
+    places: Sequence[onnx.NodeProto | None],
+    after: Sequence[int],
+) -> bool:
+    """Whether the node that follows became another operator: it took this one in."""
+    place = places[after[0]]
+    return place is not None and place.op_type != extended[after[0]].op_type
 
 
 def _in_final(
@@ -197,7 +224,7 @@ def _in_final(
         return by_name[node.name]
     for output in node.output:
         for suffix in _LAYOUT_SUFFIXES:
-            if output + suffix in by_name:
+            if output and output + suffix in by_name:
                 return by_name[output + suffix]
         made = by_output.get(output)
         if made is not None and not made.op_type.startswith("Reorder"):

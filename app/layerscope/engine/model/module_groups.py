@@ -8,6 +8,14 @@ from layerscope.engine.model.module_paths import GraphSketch
 from layerscope.engine.model.module_tree import Block
 from layerscope.protocol.values import GroupInfo
 
+_TAIL = frozenset(
+    {
+        "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LpPool",
+        "ReduceMean", "Flatten", "Reshape", "Squeeze", "Softmax", "LogSoftmax",
+        "Dropout", "Identity", "Cast",
+    }
+)  # fmt: skip
+
 
 @dataclass
 class _Numbered:
@@ -119,10 +127,26 @@ def _standing_outputs(
             origin = maker.get(name, -1)
             if origin >= 0 and home[origin] != home[at]:
                 _leaves(origin, name, home[origin], home[at], numbered, best)
-    return [
-        name if origin >= 0 else _last_output(entry.nodes, sketch)
-        for (origin, name), entry in zip(best, numbered, strict=True)
-    ]
+    found = []
+    for (origin, name), entry in zip(best, numbered, strict=True):
+        if origin < 0:
+            found.append(_last_output(entry.nodes, sketch))
+        elif entry.block.has_tail or entry.block.kind == "block":
+            found.append(_before_tail(origin, name, entry.nodes, sketch))
+        else:
+            found.append(name)
+    return found
+
+
+def _before_tail(origin: int, name: str, nodes: list[int], sketch: GraphSketch) -> str:
+    """Return the last tensor before poolings and the like: what a layer makes."""
+    at, inside = origin, set(nodes)
+    while sketch.ops[at] in _TAIL:
+        producers = [p for p in sketch.producers[at] if p in inside]
+        if len(producers) != 1 or not sketch.outputs[producers[0]]:
+            return name
+        at = producers[0]
+    return name if at == origin else sketch.outputs[at][0]
 
 
 def _leaves(

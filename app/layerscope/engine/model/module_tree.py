@@ -22,13 +22,22 @@ _HARDLY_ANY = 3
 
 @dataclass
 class Block:
-    """A group in the making; `members` are nodes (positions) and blocks, in order."""
+    """A group in the making.
+
+    Attributes
+    ----------
+    members : list
+        Nodes (positions) and blocks, in order.
+    has_tail : bool
+        Whether poolings and the like after it were taken in.
+    """
 
     name: str
     path: Path
     kind: str = "module"
     type_name: str = ""
     members: list[int | Block] = field(default_factory=list)
+    has_tail: bool = False
 
     def blocks(self) -> list[Block]:
         """Return the members that are blocks."""
@@ -225,6 +234,7 @@ def _absorb_tails(root: Block, sketch: GraphSketch) -> None:
             home[origin] = Block("", (), kind="block", members=[first])
             kept[origin] = home[origin]
         home[origin].members.append(member)
+        home[origin].has_tail = True
         home[item] = home[origin]
         del kept[item]
     root.members = list(kept.values())

@@ -6,7 +6,7 @@ import onnx
 
 from layerscope.protocol.values import Dimension, TensorInfo
 
-_NUMPY = {
+_NUMPY: dict[int, str] = {
     onnx.TensorProto.FLOAT: "float32",
     onnx.TensorProto.DOUBLE: "float64",
     onnx.TensorProto.FLOAT16: "float16",

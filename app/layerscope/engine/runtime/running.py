@@ -295,7 +295,7 @@ class RunningModel:
     def stop_watching(self) -> None:
         """Give back what only watching needs; called by itself after a while."""
         with self._lock:
-            self._live = None
+            self._live = self._last_gates = None
             with self._explained():
                 self._fast.settle()
 
@@ -391,7 +391,7 @@ class RunningModel:
 
     def _forget_sessions(self) -> None:
         with self._lock:
-            self._live = None
+            self._live = self._last_gates = None
             self._fast.clear()
             self._deep.clear()
 

@@ -13,6 +13,7 @@ from layerscope.protocol.messages import GraphLaidOut
 from layerscope.ui import theme
 from layerscope.ui.panels.base import Panel
 from layerscope.ui.panels.network_cards import NetworkCards
+from layerscope.ui.panels.network_clause import clause
 from layerscope.ui.panels.network_crumbs import Breadcrumb
 from layerscope.ui.panels.network_finder import NodeFinder
 from layerscope.ui.panels.network_looks import as_image
@@ -21,7 +22,6 @@ from layerscope.ui.panels.network_tooltip import tooltip
 from layerscope.ui.widgets.graph_canvas import GraphCanvas
 from layerscope.ui.widgets.graph_legend import GraphLegend
 from layerscope.ui.widgets.graph_scene import CLOSED, FRAME, NODE, GraphScene
-from layerscope.ui.widgets.readable import count
 
 _EMPTY = "Open a model, or drop one here: its layers appear as cards."
 _OPENING = "Reading the model …"
@@ -100,12 +100,11 @@ class NetworkPanel(Panel):
         self.finder.wanted.connect(self._jump)
         self.finder.ended.connect(self.canvas.setFocus)
         for key, slot in (
-            (QKeySequence(QKeySequence.StandardKey.Find), self.focus_search),
-            (QKeySequence("Alt+Left"), self.trace_inputs),
-            (QKeySequence("Alt+Right"), self.trace_outputs),
+            (QKeySequence("Shift+Left"), self.trace_inputs),
+            (QKeySequence("Shift+Right"), self.trace_outputs),
         ):
-            shortcut = QShortcut(key, self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut = QShortcut(key, self.canvas)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
             shortcut.activated.connect(slot)
 
     # --- from the session -------------------------------------------------------
@@ -152,7 +151,8 @@ class NetworkPanel(Panel):
         self._show_facts(self._scene, layout.graph)
         self._show_pictures()
         self._show_selection(self._scene)
-        self.set_clause(self._clause_text(layout.graph))
+        found = len(self.finder.hits) if self.finder.query() else None
+        self.set_clause(clause(session, layout.graph, found))
 
     def _show_nothing(self) -> None:
         self._empty.set_text(_OPENING if self.controller.session.opening else _EMPTY)
@@ -268,26 +268,6 @@ class NetworkPanel(Panel):
         self.controller.watch_visible(tuple(dict.fromkeys(filter(None, found))))
         self._frame = -1  # rows that have come into sight need their picture now
         self.mark_stale()
-
-    def _clause_text(self, graph: int) -> str:
-        session = self.controller.session
-        structure, report = session.structure, session.preflight
-        words = []
-        if graph == 0:
-            n_blocks = sum(
-                group.graph == 0 and group.parent < 0 for group in structure.groups
-            )
-            if n_blocks:
-                words.append(_counted(n_blocks, "block"))
-        n_nodes = sum(node.graph == graph for node in structure.nodes)
-        words.append(_counted(n_nodes, "node"))
-        if graph == 0 and report is not None and report.n_parameters:
-            words.append(f"{count(report.n_parameters)} parameters")
-        if self.finder.query():
-            words.append(f"{len(self.finder.hits)} found")
-        if session.refusal and not session.runnable:
-            words.append("cannot run")
-        return " · ".join(words)
 
     # --- hands --------------------------------------------------------------------
 
@@ -412,7 +392,3 @@ class NetworkPanel(Panel):
             self.canvas.centre_on(row)
             outputs = [name for name in info.outputs if name]
             self.controller.select(tensor=outputs[0] if outputs else "", node=node)
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{count(n)} {word}{'' if n == 1 else 's'}"

@@ -100,9 +100,11 @@ class NetworkCards:
             outputs = structure.nodes[index].outputs
             return next((name for name in outputs if name), "")
         if kind in (CLOSED, FRAME):
-            return structure.groups[index].output
+            output: str = structure.groups[index].output
+            return output
         values = self._graph.inputs if kind == INPUT else self._graph.outputs
-        return values[index].name
+        name: str = values[index].name
+        return name
 
     def picture_key(self, row: int) -> str:
         """Return the frame part that a row wears, empty for none."""

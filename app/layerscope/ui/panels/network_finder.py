@@ -56,7 +56,7 @@ class NodeFinder(QWidget):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self.find)
+        self._pause.timeout.connect(self.search)
         self.field.textChanged.connect(lambda _: self._pause.start())
         self.field.returnPressed.connect(self.jump)
         escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.field)
@@ -86,10 +86,10 @@ class NodeFinder(QWidget):
         self.field.clear()
         self.field.hide()
         self.button.show()
-        self.find()
+        self.search()
         self.ended.emit()
 
-    def find(self) -> None:
+    def search(self) -> None:
         """Search now."""
         self._pause.stop()
         self.hits = find_nodes(self._structure, self.query())
@@ -99,7 +99,7 @@ class NodeFinder(QWidget):
     def jump(self) -> None:
         """Go to the next hit; after the last comes the first."""
         if self._pause.isActive():
-            self.find()
+            self.search()
         if self.hits:
             node = self.hits[self._next % len(self.hits)]
             self._next += 1

@@ -42,10 +42,18 @@ def shown(text: str, longest: int = _LONGEST) -> str:
 def ramp(token: str, shade: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
     """Return colours from a quiet box (0) to a palette token (1), as ARGB."""
     low, high = theme.colour("line"), theme.colour(token)
-    ends = np.array([low.getRgb()[:3], high.getRgb()[:3]], dtype=np.float64)
-    rgb = np.rint(ends[0] + shade[:, None] * (ends[1] - ends[0])).astype(np.uint32)
-    argb = (0xFF << 24) | (rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2]
-    return argb.astype(np.uint32)
+    rgb = [
+        np.rint(first + shade * (last - first)).astype(np.uint32)
+        for first, last in (
+            (low.red(), high.red()),
+            (low.green(), high.green()),
+            (low.blue(), high.blue()),
+        )
+    ]
+    argb: npt.NDArray[np.uint32] = (
+        np.uint32(0xFF000000) | (rgb[0] << 16) | (rgb[1] << 8) | rgb[2]
+    ).astype(np.uint32)
+    return argb
 
 
 def provider_colour(provider: str, providers: tuple[str, ...]) -> int:

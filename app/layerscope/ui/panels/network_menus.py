@@ -71,8 +71,8 @@ def item_menu(panel: NetworkPanel, row: int) -> QMenu:
             for body in structure.nodes[index].bodies:
                 name = structure.graphs[body].name or "body"
                 menu.addAction(f"Enter {name[:60]}", partial(panel.enter, body))
-        menu.addAction("Trace inputs\tAlt+Left", panel.trace_inputs)
-        menu.addAction("Trace outputs\tAlt+Right", panel.trace_outputs)
+        menu.addAction("Trace inputs\tShift+Left", panel.trace_inputs)
+        menu.addAction("Trace outputs\tShift+Right", panel.trace_outputs)
         menu.addAction("Copy tensor names\tCtrl+C", partial(panel.copy_names, row))
         menu.addSeparator()
     menu.addAction("End trace\tEsc", panel.end_trace)

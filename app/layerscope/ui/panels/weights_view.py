@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from layerscope.core.errors import LayerscopeError
 from layerscope.protocol.messages import DescribeWeight, Event, Failed, WeightDescribed
@@ -22,6 +29,7 @@ from layerscope.ui.widgets.tile_wall import TileWall
 
 _FILTER_SIDE, _FILTERS_HEIGHT = 26, 176
 _MOST_WEIGHTS = 8
+_LONGEST_NAME = 16
 
 
 class WeightsView(QWidget):
@@ -80,11 +88,15 @@ class WeightsView(QWidget):
             button.deleteLater()
         for index, weight in enumerate(weights[:_MOST_WEIGHTS]):
             short = weight.name.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+            if len(short) > _LONGEST_NAME:
+                short = f"{short[:6]}…{short[7 - _LONGEST_NAME :]}"
             button = title_button(
                 f"{short}  {shape_of(weight.shape)} · {size_of(weight.nbytes)}",
                 f"{weight.name}, {weight.dtype}",
                 checkable=True,
             )
+            # A long name may be cut, but must not widen the panel.
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             self._group.addButton(button, index)
             self._list.addWidget(button)
         self._clear()

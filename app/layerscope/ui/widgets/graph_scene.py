@@ -145,7 +145,8 @@ class GraphScene:
         if shortest > 0:
             extent = np.maximum(box[:, 1] - box[:, 0], box[:, 3] - box[:, 2])
             touches &= extent >= shortest
-        return near[touches]
+        found: Rows = near[touches]
+        return found
 
     def row_at(self, x: float, y: float) -> int:
         """Return the innermost item at a place, -1 for none."""
@@ -226,7 +227,7 @@ class GraphScene:
         x, y, width, height = self.boxes[row].tolist()
         if self.items[row, 0] == FRAME and dx > 0:
             rows = self.leaves_in(Area(x, y, x + width, y + height))
-            return rows[:1].tolist()
+            return [int(inner) for inner in rows[:1]]
         reach = 300.0
         area = (
             Area(x + width + 1, y - reach, x + width + reach, y + height + reach)
@@ -236,7 +237,7 @@ class GraphScene:
         return [other for other in self.leaves_in(area).tolist() if other != row]
 
     def _nearest(
-        self, rows: Iterable[int], centre: npt.NDArray[np.float32], default: int
+        self, rows: Iterable[int], centre: npt.NDArray[np.floating], default: int
     ) -> int:
         candidates = list(rows)
         if not candidates:

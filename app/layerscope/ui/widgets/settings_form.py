@@ -146,7 +146,7 @@ class _Row(QWidget):
         self.control.setMinimumWidth(40)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
+        row.setSpacing(4)
         row.addWidget(self._caption)
         row.addWidget(self.control, 1)
         row.addWidget(self._value)
