@@ -123,6 +123,11 @@ class TestScene:
         assert scene.trace(2, upstream=True) == ({0, 1, 2}, {0, 1})
         assert scene.trace(2, upstream=False) == ({2, 3, 4}, {2, 3})
 
+    def test_tracing_a_frame_starts_from_what_is_inside(self):
+        rows, edges = framed().trace(1, upstream=True)
+        assert rows == {0, 1, 2, 3}
+        assert edges == {0, 1}
+
     def test_walking_follows_edges(self):
         scene = row_of_cards(5)
         assert scene.neighbour(2, 1, 0) == 3

@@ -46,9 +46,7 @@ def make_application() -> QApplication:
     app.setApplicationDisplayName("Layerscope")
     app.setDesktopFileName("layerscope")
     app.setWindowIcon(_window_icon())
-    # Before any widget is made: one with a font of its own keeps the family that
-    # the application had then.
-    theme.apply(app, "dark")
+    theme.prepare(app, "dark")
     return app
 
 
@@ -213,13 +211,13 @@ def _show_offscreen(
 ) -> tuple[MainWindow, bool]:
     """Return a window with an answer in it, and whether there is one."""
     app = make_application()
-    theme.apply(app, mode)
     # The picture must not depend on where the user left the splitters, and Qt
     # replaces the file it writes, so a device would not do.
     folder = tempfile.TemporaryDirectory(prefix="layerscope-")
     settings = QSettings(f"{folder.name}/window.ini", QSettings.Format.IniFormat)
     shown = MainWindow(controller, settings)
     shown.destroyed.connect(folder.cleanup)
+    theme.apply(app, mode)
     shown.resize(*size)
     shown.show()
     shown.layout_.arrange()

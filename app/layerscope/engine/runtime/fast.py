@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from layerscope.engine.runtime import memory
 from layerscope.engine.runtime.cancelling import CancelToken, run_options
 from layerscope.engine.runtime.session_maker import SessionMaker
 from layerscope.engine.runtime.sessions import Session, main_provider
@@ -63,6 +64,8 @@ class FastSession:
             self.clear()
             return self.run(feeds, cancel)
         elapsed = (time.perf_counter() - start) * 1e3
+        if self.sharing:
+            memory.give_back()
         return dict(zip(self._outputs, values, strict=True)), elapsed
 
     def seems_unwatched(self) -> bool:
@@ -84,6 +87,7 @@ class FastSession:
             self.clear()
             self.sharing = False
             self._make()
+            memory.give_back()
 
     def clear(self) -> None:
         """Let go of the session; the next run makes it again."""

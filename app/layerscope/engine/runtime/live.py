@@ -19,6 +19,8 @@ from layerscope.protocol.values import TensorInfo
 
 Array = npt.NDArray[Any]
 
+MAX_COPIED_BYTES = 1 << 20
+
 _NUMPY_TYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -81,6 +83,7 @@ class LiveSession:
             value.name: _NUMPY_TYPES.get(value.type, "")
             for value in session.get_outputs()
         }
+        self._large: set[str] = set()
         self._fixed = all(self._types.values())
         self._lock = threading.Lock()
         if self._binding is not None:
@@ -129,7 +132,7 @@ class LiveSession:
                 if not self._fixed or _SIZE_CHANGED not in str(error):
                     raise
                 # Some sizes depend on values, not on the inputs' sizes alone.
-                self._fixed = False
+                self._fixed, self._large = False, set()
                 self._states.clear()
                 self._windows = self._shapes = None
                 self._set(windows, shapes)
@@ -172,12 +175,15 @@ class LiveSession:
         if not self._fixed:
             for name in self._names:
                 binding.bind_output(name, "cpu")
+        for name in self._large:
+            self._lay_out(name, shapes[name][1])
         with run_options(cancel) as options:
             self._session.run_with_iobinding(binding, options)
         if self._fixed:
             tapped = self._leaving
             outputs: dict[str, Any] = {
-                name: self._buffers[name].copy() for name in self._outputs
+                name: buffer if name in self._large else buffer.copy()
+                for name, buffer in ((n, self._buffers[n]) for n in self._outputs)
             }
         else:
             values = dict(zip(self._names, binding.get_outputs(), strict=True))
@@ -198,9 +204,16 @@ class LiveSession:
         if shapes is not self._shapes:
             known = all(name in shapes for name in (*self._outputs, *self._taps))
             self._fixed = self._fixed and known
+            self._large = set()
         if self._fixed and shapes is not self._shapes:
             for name in self._outputs:
                 self._lay_out(name, shapes[name][1])
+            # These get new memory in each run instead of being copied out of it.
+            self._large = {
+                name
+                for name in self._outputs
+                if self._buffers[name].nbytes > MAX_COPIED_BYTES
+            }
         for name, tap in self._taps.items():
             window = windows.get(name)
             state = (window, shapes.get(name))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import sys
+from collections.abc import Callable
+
 import psutil
 
 from layerscope.core.errors import OutOfMemoryError
@@ -45,3 +50,24 @@ def check_room(n_bytes: int, what: str) -> None:
             f"{what} needs {size(n_bytes)} of memory and {size(free)} are free; close "
             "other programs or take a smaller model."
         )
+
+
+def give_back() -> None:
+    """Return freed memory to the system, where the C library can do that.
+
+    glibc keeps what large activations took for later ones. A model that is not held
+    twice for want of memory should not have that kept either.
+    """
+    trim = _trimmer()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trimmer() -> Callable[[int], object] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    trim: Callable[[int], object] | None = getattr(
+        ctypes.CDLL(None), "malloc_trim", None
+    )
+    return trim

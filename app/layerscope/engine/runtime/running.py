@@ -18,7 +18,7 @@ from layerscope.engine.model.reading import OnnxModel
 from layerscope.engine.model.structure import ModelStructure
 from layerscope.engine.model.value_types import describe_value
 from layerscope.engine.runtime import precision as precisions
-from layerscope.engine.runtime import profile
+from layerscope.engine.runtime import memory, profile
 from layerscope.engine.runtime.benchmark import compare
 from layerscope.engine.runtime.cancelling import (
     CancelToken,
@@ -195,6 +195,8 @@ class RunningModel:
                     raise
                 self._forget_sessions()
                 return self.run_live(feeds, requests, cancel)
+        if self._fast.sharing:
+            memory.give_back()
         tensors = tapped
         if not gates.direct:
             tensors = {name: tapped[tap] for name, tap in gates.stand_ins.items()}

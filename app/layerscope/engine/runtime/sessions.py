@@ -72,6 +72,9 @@ def session_options(
     options = ort.SessionOptions()
     options.use_per_session_threads = False
     options.log_severity_level = 4
+    # A second arena would take what sharing the weights saves; such models are large
+    # enough not to feel the difference.
+    options.enable_cpu_mem_arena = prepack
     if level is not None:
         options.graph_optimization_level = level
     if not prepack:

@@ -72,7 +72,7 @@ PANELS: tuple[PanelSpec, ...] = (
         name="network",
         title="Network",
         area="centre",
-        weight=24,
+        weight=31,
         factory=f"{_HERE}.network:NetworkPanel",
     ),
     PanelSpec(

@@ -58,6 +58,7 @@ class NetworkPanel(Panel):
         self._lost_layout: GraphLaidOut | None = None
         self._shown_model = 0
         self._facts: tuple[object, ...] = ()
+        self._told: tuple[object, ...] = ()
         self._frame = -1
         self._kept: tuple[int, int] | None = None
         self._wanted_node = -1
@@ -151,8 +152,11 @@ class NetworkPanel(Panel):
         self._show_facts(self._scene, layout.graph)
         self._show_pictures()
         self._show_selection(self._scene)
-        found = len(self.finder.hits) if self.finder.query() else None
-        self.set_clause(clause(session, layout.graph, found))
+        n_found = len(self.finder.hits) if self.finder.query() else None
+        told = (self._facts, session.preflight, session.runnable, n_found)
+        if told != self._told:
+            self._told = told
+            self.set_clause(clause(session, layout.graph, n_found))
 
     def _show_nothing(self) -> None:
         self._empty.set_text(_OPENING if self.controller.session.opening else _EMPTY)
@@ -161,6 +165,7 @@ class NetworkPanel(Panel):
         self.legend.set_entries(None, [])
         self._shown_layout = None
         self.cards = None
+        self._told = ()
         self.set_clause("")
 
     def _show_layout(self, scene: GraphScene, layout: GraphLaidOut) -> None:

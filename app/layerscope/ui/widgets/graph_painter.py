@@ -260,7 +260,9 @@ class GraphPainter:
             if not rows:
                 continue
             marked = _array(rows)
-            seen = np.isin(marked, leaves) | np.isin(marked, scene.frames)
+            seen = np.isin(marked, leaves)
+            if token == "accent":  # a frame in error has a coloured border already
+                seen |= np.isin(marked, scene.frames)
             for row in marked[seen][:_MOST_MARKS].tolist():
                 rect = self.rect(scene, row)
                 dx = max(0.0, _SMALLEST_MARK_PX - rect.width()) / 2

@@ -194,11 +194,20 @@ class GraphScene:
         leaving, reaching = self._adjacency
         return {*leaving.get(row, []), *reaching.get(row, [])}
 
+    def inside(self, row: int) -> list[int]:
+        """Return the cards within a frame; none within a card."""
+        if self.items[row, 0] != FRAME:
+            return []
+        x, y, width, height = self.boxes[row].tolist()
+        cards = self.leaves_in(Area(x, y, x + width, y + height))
+        return [int(card) for card in cards]
+
     def trace(self, row: int, *, upstream: bool) -> tuple[set[int], set[int]]:
         """Return all rows and edges on the ways to, or from, an item."""
         leaving, reaching = self._adjacency
         links, side = (reaching, 0) if upstream else (leaving, 1)
-        rows, edges, waiting = {row}, set[int](), [row]
+        rows, edges = {row, *self.inside(row)}, set[int]()
+        waiting = list(rows)
         while waiting:
             for edge in links.get(waiting.pop(), []):
                 edges.add(edge)
