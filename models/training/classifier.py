@@ -27,7 +27,7 @@ class Recipe:
         Reached after a fifth of a cycle's steps, then falling to zero on a line.
     cutout, restart_cutout : int
         Side of the square cut out of each picture in each cycle, in pixels.
-    weight_decay : float
+    weight_decay, restart_weight_decay : float
     label_smoothing : float
     average_decay : float
         Of the exponential moving average of the weights that is kept.
@@ -42,6 +42,7 @@ class Recipe:
     cutout: int = 8
     restart_cutout: int = 0
     weight_decay: float = 5e-4
+    restart_weight_decay: float = 2e-4
     label_smoothing: float = 0.1
     average_decay: float = 0.998
     seed: int = 0
@@ -125,6 +126,8 @@ def train(
         first_epoch = saved["epoch"]
     for epoch in range(first_epoch, recipe.total_epochs):
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+        if epoch >= recipe.epochs:
+            optimiser.param_groups[0]["weight_decay"] = recipe.restart_weight_decay
         network.train()
         loss_sum = 0.0
         batches = cifar10.augmented_batches(

@@ -107,12 +107,17 @@ class Applier:
         session = self._controller.session
         if session.selection != Selection() or not frame.layers:
             return
-        maps = [name for name, layer in frame.layers.items() if layer.role == "maps"]
-        names = maps or list(frame.layers)
-        self._controller.select(
-            tensor=names[len(names) // 3],
-            node=session.structure.producer_of.get(names[len(names) // 3], -1),
-        )
+        made = session.structure.producer_of
+        outputs = {output.name for output in session.outputs}
+        names = [
+            name
+            for name, layer in frame.layers.items()
+            if name in made and name not in outputs and 0 not in layer.shape
+        ]
+        names = [n for n in names if frame.layers[n].role == "maps"] or names
+        if names:
+            chosen = names[len(names) // 3]
+            self._controller.select(tensor=chosen, node=made[chosen])
 
     def apply(self, event: Event) -> None:
         """Change the session as `event` says."""

@@ -15,6 +15,7 @@ Pixels = npt.NDArray[np.uint8]
 MAX_TILE_SIDE = 256
 MAX_WALL_PIXELS = 4 << 20
 MAX_TILES = 4096
+CHUNK = 1 << 16
 
 
 def tiles(
@@ -46,14 +47,23 @@ def tiles(
         width = top - bottom
     flat = ~(width > 0) | ~np.isfinite(width)
     factor = np.where(flat, 0.0, 255.0 / np.where(flat, 1.0, width))
-    shape = (-1, 1, 1)
+    scale = factor.astype(np.float32).reshape(-1, 1, 1)
+    shift = (-bottom * factor).astype(np.float32).reshape(-1, 1, 1)
+    pixels = np.empty(values.shape, np.uint8)
+    # A few maps at a time, so that each pass finds them in the cache.
+    step = max(1, CHUNK // max(values[:1].size, 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = values - bottom.astype(np.float32).reshape(shape)
-        scaled *= factor.astype(np.float32).reshape(shape)
-        np.fmin(scaled, np.float32(255), out=scaled)
-        np.fmax(scaled, np.float32(0), out=scaled)  # fmax also takes NaN out
-    pixels = scaled.astype(np.uint8)
-    return pixels if boost == 1.0 else contrast_curve(boost)[pixels]
+        for i in range(0, len(values), step):
+            part = values[i : i + step] * scale[i : i + step]
+            part += shift[i : i + step]
+            np.fmin(part, np.float32(255), out=part)
+            np.fmax(part, np.float32(0), out=part)  # fmax also takes NaN out
+            pixels[i : i + step] = part
+    if boost == 1.0:
+        return pixels
+    # a table of bytes is looked up three times faster by `bytes` than by an index
+    lifted = pixels.tobytes().translate(contrast_curve(boost).tobytes())
+    return np.frombuffer(lifted, np.uint8).reshape(pixels.shape)
 
 
 def contrast_curve(boost: float) -> Pixels:

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+_Row = npt.NDArray[np.float64]
 
 N_BINS = 64
 SAMPLE = 1 << 16
+CHUNK = 1 << 16
 # Half precision ends at 65,504; what comes near it soon ends in infinities.
 EXPLODING = 3e4
 SATURATED_SHARE = 0.6
@@ -107,8 +109,7 @@ def measure_rows(matrix: Array, *, histogram: bool = False) -> tuple[Moments, Ro
     if values.size == 0:
         nothing = np.zeros(n_rows)
         return Moments(), Rows(nothing, nothing, nothing)
-    low = values.min(axis=1).astype(np.float64)
-    high = values.max(axis=1).astype(np.float64)
+    low, high, sums, squares = _passes(values)
     kinds: tuple[str, ...] = ()
     n_nonfinite = 0
     # NaN and infinities show in the ranges, so finite tensors are read no further.
@@ -120,25 +121,28 @@ def measure_rows(matrix: Array, *, histogram: bool = False) -> tuple[Moments, Ro
         low = np.where(finite, values, np.inf).min(axis=1).astype(np.float64)
         high = np.where(finite, values, -np.inf).max(axis=1).astype(np.float64)
         empty = ~finite.any(axis=1)
-        low[empty] = high[empty] = 0.0
+        # such rows have no range of their own and take the tensor's
+        low[empty] = low.min() if not empty.all() else 0.0
+        high[empty] = high.max() if not empty.all() else 0.0
         values = np.where(finite, values, np.float32(0))
-    with np.errstate(over="ignore"):
-        squares = np.einsum("ij,ij->i", values, values).astype(np.float64)
-        if not np.isfinite(squares).all():
-            squares = np.square(values, dtype=np.float64).sum(axis=1)
-        sums = values.sum(axis=1, dtype=np.float32).astype(np.float64)
-        if not np.isfinite(sums).all():
-            sums = values.sum(axis=1, dtype=np.float64)
+    if n_nonfinite:
+        _, _, sums, squares = _passes(values)
+    if not (np.isfinite(squares).all() and np.isfinite(sums).all()):
+        squares = np.square(values, dtype=np.float64).sum(axis=1)
+        sums = values.sum(axis=1, dtype=np.float64)
     n_finite = max(values.size - n_nonfinite, 1)
     mean = float(sums.sum() / n_finite)
+    sample = spread(values)
     variance = max(float(squares.sum() / n_finite) - mean * mean, 0.0)
+    if variance < 1e-4 * mean * mean:
+        # the difference of two nearly equal numbers tells nothing
+        variance = float(sample.var(dtype=np.float64))
     moments = Moments(
         mean=mean,
         std=variance**0.5,
         minimum=float(low.min()),
         maximum=float(high.max()),
     )
-    sample = spread(values)
     active = 1.0 - np.count_nonzero(sample == 0) / sample.size
     if active == 0.0 and squares.any():
         active = np.count_nonzero(values) / values.size
@@ -158,6 +162,23 @@ def measure_rows(matrix: Array, *, histogram: bool = False) -> tuple[Moments, Ro
         ),
         Rows(low, high, strength),
     )
+
+
+def _passes(values: npt.NDArray[np.float32]) -> tuple[_Row, _Row, _Row, _Row]:
+    """Return minimum, maximum, sum and sum of squares of each row."""
+    n_rows, n_columns = values.shape
+    found = np.empty((4, n_rows), dtype=np.float64)
+    # A few rows at a time, so that each pass finds them in the cache.
+    step = max(1, CHUNK // max(n_columns, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i in range(0, n_rows, step):
+            part = values[i : i + step]
+            rows = slice(i, i + step)
+            found[0, rows] = part.min(axis=1)
+            found[1, rows] = part.max(axis=1)
+            found[2, rows] = part.sum(axis=1)
+            found[3, rows] = np.einsum("ij,ij->i", part, part)
+    return found[0], found[1], found[2], found[3]
 
 
 def spread(array: Array, most: int = SAMPLE) -> Array:

@@ -195,9 +195,11 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(content)
 
     def _connect_panels(self) -> None:
-        found = getattr(self.panels.get("activations"), "region_found", None)
-        if found is not None:
-            found.connect(self._show_region)
+        for name in ("activations", "inspector"):
+            cast(Any, self.panels[name]).region_found.connect(self._show_region)
+        cast(Any, self.panels["network"]).canvas.begun.connect(
+            lambda pixels: self.layout_.want_height("network", pixels)
+        )
 
     def _show_region(self, field: object) -> None:
         if isinstance(field, ReceptiveFieldFound):

@@ -23,7 +23,10 @@ VERSION = 1
 _LEFT_SHARE, _LEFT_LEAST, _LEFT_MOST = 0.15, 204, 260
 _RIGHT_SHARE, _RIGHT_LEAST, _RIGHT_MOST = 0.185, 244, 340
 _BOTTOM_SHARE, _BOTTOM_LEAST, _BOTTOM_MOST = 0.19, 146, 210
-_TOP_SHARE = 0.33
+_TOP_SHARE = 0.36
+# What a panel of the centre may take of it when it asks for more.
+_MOST_OF_CENTRE = 0.58
+_TITLE = 34
 
 
 class WindowLayout(QWidget):
@@ -49,6 +52,8 @@ class WindowLayout(QWidget):
         self._panels = panels
         self._on_change = on_change
         self._hidden: set[str] = set()
+        self._wanted: dict[str, int] = {}
+        self._moved = False
         horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         self._splitters = {
             "rows": _splitter("rows", vertical),
@@ -67,6 +72,7 @@ class WindowLayout(QWidget):
         parts["rows"].addWidget(parts["columns"])
         self._fill("bottom", parts["bottom"])
         parts["rows"].addWidget(parts["bottom"])
+        parts["middle"].splitterMoved.connect(self._on_moved)
         _stretch(parts["rows"], {0: 1})
         _stretch(parts["columns"], {parts["columns"].indexOf(parts["middle"]): 1})
         column = QVBoxLayout(self)
@@ -82,8 +88,27 @@ class WindowLayout(QWidget):
         self._hidden ^= {name}
         self._apply_hidden()
 
+    def want_height(self, name: str, pixels: int) -> None:
+        """Give a panel of the centre what it needs, unless the user has chosen.
+
+        Parameters
+        ----------
+        name : str
+            Of the panel.
+        pixels : int
+            Height that its content needs, the title left out.
+        """
+        self._wanted[name] = pixels + _TITLE
+        if not self._moved and self.width() > 1:
+            sizes = self._splitters["middle"].sizes()
+            room = sum(sizes[1:])
+            self._splitters["middle"].setSizes(
+                [sizes[0], *self._shares("centre", room)]
+            )
+
     def reset(self) -> None:
         """Show all panels in their first proportions."""
+        self._moved = False
         self._hidden.clear()
         self._apply_hidden()
         self.arrange()
@@ -113,6 +138,7 @@ class WindowLayout(QWidget):
         """Write proportions and hidden panels."""
         settings.setValue("layout/version", VERSION)
         settings.setValue("layout/hidden", " ".join(sorted(self._hidden)))
+        settings.setValue("layout/moved", "true" if self._moved else "false")
         for name, splitter in self._splitters.items():
             settings.setValue(f"layout/{name}", splitter.saveState())
 
@@ -129,6 +155,7 @@ class WindowLayout(QWidget):
         if not all(self._splitters[n].restoreState(s) for n, s in states.items()):
             return False
         known = {spec.name for spec in self._specs}
+        self._moved = str(settings.value("layout/moved", "")) == "true"
         self._hidden = set(str(settings.value("layout/hidden", "")).split()) & known
         self._apply_hidden()
         return True
@@ -140,8 +167,20 @@ class WindowLayout(QWidget):
                 splitter.setStretchFactor(splitter.count() - 1, spec.weight)
 
     def _shares(self, area: str, room: int) -> list[int]:
-        weights = [spec.weight for spec in self._specs if spec.area == area]
-        return [round(room * weight / max(1, sum(weights))) for weight in weights]
+        specs = [spec for spec in self._specs if spec.area == area]
+        total = max(1, sum(spec.weight for spec in specs))
+        shares = {spec.name: round(room * spec.weight / total) for spec in specs}
+        for name, pixels in self._wanted.items():
+            if name in shares and pixels > shares[name] and len(shares) > 1:
+                more = min(pixels, round(room * _MOST_OF_CENTRE)) - shares[name]
+                others = [other for other in shares if other != name]
+                for other in others:
+                    shares[other] -= more // len(others)
+                shares[name] += more
+        return list(shares.values())
+
+    def _on_moved(self, *_: int) -> None:
+        self._moved = True
 
     def _apply_hidden(self) -> None:
         for name, panel in self._panels.items():

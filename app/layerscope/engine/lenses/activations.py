@@ -278,16 +278,21 @@ def _draw_wall(
     if watch.order == "strength":
         order = np.argsort(-rows.strength, kind="stable")
     order = order[: atlas.MAX_TILES]
-    shown = atlas.thin_out(stack.maps)
-    if watch.order == "strength" or len(order) != len(shown):
-        shown = atlas.thin_out(stack.maps[order])
     low, high = rows.low[order], rows.high[order]
     scales = {
         "layer": (moments.minimum, moments.maximum),
         "network": network,
     }
-    bottom, top = scales.get(watch.scale, (low, high))
-    pictures[f"wall:{watch.focus}"] = atlas.tiles(shown, bottom, top, boost=watch.boost)
+    if len(order) == len(stack.maps):
+        # drawn as they lie and then sorted: the pictures are a quarter the size
+        ends = scales.get(watch.scale, (rows.low, rows.high))
+        wall = atlas.tiles(atlas.thin_out(stack.maps), *ends, boost=watch.boost)
+        wall = wall[order] if watch.order == "strength" else wall
+    else:
+        ends = scales.get(watch.scale, (low, high))
+        shown = atlas.thin_out(stack.maps[order])
+        wall = atlas.tiles(shown, *ends, boost=watch.boost)
+    pictures[f"wall:{watch.focus}"] = wall
     unit, unit_told = watch.unit, None
     n_units = len(stack.maps) if stack.role == "maps" else stack.maps.shape[-1]
     if 0 <= unit < n_units:

@@ -204,13 +204,22 @@ def _window(node: onnx.NodeProto, box: Box, before: Shape, after: Shape) -> Box 
     n_axes = len(before) - 2
     if n_axes < 1 or len(after) != len(before):
         return None
-    kernel = _ints(node, "kernel_shape", [])
-    if len(kernel) != n_axes:
-        return None
     strides = _ints(node, "strides", [1] * n_axes)
     dilations = _ints(node, "dilations", [1] * n_axes)
     pads = _ints(node, "pads", [0] * (2 * n_axes))
     auto = _text(node, "auto_pad")
+    kernel = _ints(node, "kernel_shape", [])
+    if len(kernel) != n_axes:
+        if auto.startswith("SAME"):
+            return None
+        # Only the weights tell it then; it also follows from the sizes, exactly
+        # where the stride is 1 and never too small elsewhere.
+        kernel = [
+            (before[a + 2] + pads[a] + pads[a + n_axes] - (after[a + 2] - 1) * s - 1)
+            // d
+            + 1
+            for a, (s, d) in enumerate(zip(strides, dilations, strict=True))
+        ]
     spans = [box[0], whole(before[1])]
     if node.op_type.endswith("Pool"):
         spans[1] = box[1]

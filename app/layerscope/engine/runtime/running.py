@@ -17,8 +17,8 @@ from layerscope.engine.model import refusals
 from layerscope.engine.model.reading import OnnxModel
 from layerscope.engine.model.structure import ModelStructure
 from layerscope.engine.model.value_types import describe_value
-from layerscope.engine.runtime import precision as precisions
 from layerscope.engine.runtime import memory, profile
+from layerscope.engine.runtime import precision as precisions
 from layerscope.engine.runtime.benchmark import compare
 from layerscope.engine.runtime.cancelling import (
     CancelToken,

@@ -131,7 +131,7 @@ def time_lines(session: Session, node: int) -> list[Property]:
         lines.append(
             Property(
                 "operations",
-                f"{count(layer.flops)}FLOP",
+                count(layer.flops),
                 "Multiplications and additions",
             )
         )

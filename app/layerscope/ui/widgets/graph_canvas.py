@@ -59,6 +59,8 @@ class GraphCanvas(QWidget):
         A context menu for a row, at a global place.
     copied : Signal(int)
         Ctrl+C on a row.
+    begun : Signal(int)
+        Another graph is shown; it takes so many pixels of height to be read.
     """
 
     chosen = Signal(int)
@@ -67,6 +69,7 @@ class GraphCanvas(QWidget):
     settled = Signal()
     menu_wanted = Signal(int, QPoint)
     copied = Signal(int)
+    begun = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -120,6 +123,8 @@ class GraphCanvas(QWidget):
             self._moved = True
         else:
             self._begun = self._moved = False
+            if scene is not None:
+                self.begun.emit(self.view.readable_height(scene.bounds))
             self._begin()
         self._changed_view()
 

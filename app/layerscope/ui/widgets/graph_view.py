@@ -77,6 +77,11 @@ class GraphView:
         self.x = bounds.left - MARGIN / self.scale
         self.y = (bounds.top + bounds.bottom) / 2 - self.height / 2 / self.scale
 
+    @staticmethod
+    def readable_height(bounds: Area) -> int:
+        """Return the pixels that `bounds` takes from top to bottom when readable."""
+        return round((bounds.bottom - bounds.top) * READABLE + 2 * MARGIN)
+
     def centre(self, x: float, y: float) -> None:
         """Bring a place to the middle."""
         self.x = x - self.width / 2 / self.scale
