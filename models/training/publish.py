@@ -99,7 +99,11 @@ def exported(network: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
     return model
 
 
-def measured_accuracy(folder: Path, split: cifar10.Split) -> float:
+def measured_accuracy(
+    folder: Path,
+    split: cifar10.Split,
+    session: onnxruntime.InferenceSession | None = None,
+) -> float:
     """Return the share of `split` that the published files name rightly.
 
     Raw onnxruntime and the numbers of ``preprocessor_config.json`` are used, and
@@ -111,8 +115,10 @@ def measured_accuracy(folder: Path, split: cifar10.Split) -> float:
         What `picture_classifier` wrote.
     split : Split
         The test pictures.
+    session : InferenceSession, optional
+        Of the published file; by default one is made with default options.
     """
-    session = onnxruntime.InferenceSession(
+    session = session or onnxruntime.InferenceSession(
         folder / MODEL_FILE, providers=["CPUExecutionProvider"]
     )
     config = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))

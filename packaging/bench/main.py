@@ -1,8 +1,8 @@
 """Measure what must hold: ``python packaging/bench/main.py``, or ``make bench``.
 
-It takes half an hour. ``QUICK=1`` takes few samples: enough to see that everything is measured, not
-enough to judge by. Names of groups of rows may be given: ``engine``, ``memory``,
-``recovery``, ``window``.
+It takes half an hour. ``QUICK=1`` takes few samples: enough to see that everything
+is measured, not enough to judge by. Names of groups of rows may be given:
+``engine``, ``memory``, ``recovery``, ``window``.
 """
 
 from __future__ import annotations

@@ -40,23 +40,20 @@ def _lateness(report: Report, environment: dict[str, str], seconds: float) -> No
     taken = _ask(environment, "lateness", str(seconds))
     late = np.asarray(taken["late_ms"])
     per_s = f"{taken['frames'] / taken['seconds']:.0f} frames/s"
-    common = {"unit": "ms", "n": len(late), "note": per_s}
-    report.add(
-        Row(
-            name="lateness of a 16 ms timer, frames streaming: longest",
-            value=float(late.max()),
-            limit=50,
-            **common,
+    for name, value, limit in (
+        ("lateness of a 16 ms timer, frames streaming: longest", late.max(), 50),
+        ("  the same: 99th percentile", np.percentile(late, 99), 16),
+    ):
+        report.add(
+            Row(
+                name=name,
+                value=float(value),
+                unit="ms",
+                limit=limit,
+                n=len(late),
+                note=per_s,
+            )
         )
-    )
-    report.add(
-        Row(
-            name="  the same: 99th percentile",
-            value=float(np.percentile(late, 99)),
-            limit=16,
-            **common,
-        )
-    )
 
 
 def _graph(

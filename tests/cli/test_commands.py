@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from PySide6.QtGui import QColor, QImage
 from tests.kept_engine import caller, kept_engine
+from tests.raw_onnxruntime import raw_session
 
 from layerscope import cli
 from layerscope.cli import models, opening
@@ -31,7 +31,7 @@ def conv(tiny_models):
 
 
 def raw(path, feeds):
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = raw_session(path)
     return session.run(None, feeds)
 
 

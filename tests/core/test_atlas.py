@@ -45,7 +45,9 @@ def test_many_maps_are_drawn_like_one():
     together = atlas.tiles(maps, 0, 1)
 
     for i in (0, 20, 49):
-        np.testing.assert_array_equal(together[i], atlas.tiles(maps[i : i + 1], 0, 1)[0])
+        np.testing.assert_array_equal(
+            together[i], atlas.tiles(maps[i : i + 1], 0, 1)[0]
+        )
 
 
 @pytest.mark.parametrize("shape", [(3, 1000, 20), (4096, 64, 64), (9000, 1, 1)])

@@ -9,9 +9,9 @@ import tarfile
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from PIL import Image
+from tests.raw_onnxruntime import raw_session
 
 from layerscope.library.bundled import bundled_models
 from training import cifar10, publish
@@ -66,9 +66,7 @@ def published(corpus_of_noise, checkout, tmp_path_factory):
 def test_published_model_runs_with_any_batch_and_reads_well(published):
     folder, _ = published
     model = onnx.load(folder / "model.onnx")
-    session = onnxruntime.InferenceSession(
-        folder / "model.onnx", providers=["CPUExecutionProvider"]
-    )
+    session = raw_session(folder / "model.onnx")
 
     for batch in (1, 3):
         feed = np.zeros((batch, 3, 32, 32), np.float32)
@@ -108,7 +106,9 @@ def test_card_states_what_is_measured(published, corpus_of_noise, monkeypatch):
     folder, printed = published
     monkeypatch.setenv("LAYERSCOPE_CORPUS", str(corpus_of_noise))
     _, test_split = cifar10.load(limit_per_class=N_PER_CLASS)
-    figure = publish.measured_accuracy(folder, test_split)
+    figure = publish.measured_accuracy(
+        folder, test_split, raw_session(folder / "model.onnx")
+    )
 
     (entry,) = bundled_models(folder.parent)
 
@@ -138,7 +138,9 @@ def test_bundled_model_names_the_test_pictures_as_its_card_says(corpus, monkeypa
     _, test_split = cifar10.load(limit_per_class=50)
     (entry,) = [e for e in bundled_models() if e.id == "cifar10-resnet-m"]
 
-    figure = publish.measured_accuracy(entry.path, test_split)
+    figure = publish.measured_accuracy(
+        entry.path, test_split, raw_session(entry.path / "model.onnx")
+    )
 
     # 500 pictures of 10,000: three standard errors are under five points.
     assert figure == pytest.approx(entry.value, abs=0.05)

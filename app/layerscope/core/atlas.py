@@ -56,8 +56,8 @@ def tiles(
         for i in range(0, len(values), step):
             part = values[i : i + step] * scale[i : i + step]
             part += shift[i : i + step]
+            np.fmax(part, np.float32(0), out=part)  # takes NaN out too
             np.fmin(part, np.float32(255), out=part)
-            np.fmax(part, np.float32(0), out=part)  # fmax also takes NaN out
             pixels[i : i + step] = part
     if boost == 1.0:
         return pixels

@@ -191,7 +191,9 @@ def _health(
     moments: Moments, sample: Array, active: float, kinds: tuple[str, ...]
 ) -> tuple[str, ...]:
     flags = list(kinds)
-    if moments.minimum == moments.maximum == 0.0 and not kinds:
+    if kinds:
+        pass  # zeros stand in for what is not finite, so shares tell nothing
+    elif moments.minimum == moments.maximum == 0.0:
         flags.append("dead")
     elif moments.std > 0.0 and moments.minimum != 0.0 and moments.maximum != 0.0:
         # at a bound other than the zero that a Relu gives

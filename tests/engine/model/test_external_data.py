@@ -4,10 +4,10 @@ import os
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import helper
 from tests.model_building import FLOAT, build
+from tests.raw_onnxruntime import raw_session
 
 from layerscope.core.errors import BadInputError
 from layerscope.engine.model.external_data import cached_blob
@@ -257,7 +257,7 @@ def test_links_inside_a_hub_cache_are_followed_and_run(cache):
     path = cache / "onnx" / "model.onnx"
 
     model = read_model(path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = raw_session(path)
     (out,) = session.run(None, {"x": np.ones(6, np.float32)})
 
     np.testing.assert_array_equal(initializer_array(model, "w"), VALUES)

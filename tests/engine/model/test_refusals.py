@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 from tests.model_building import BOOL, FLOAT, INT64, build
+from tests.raw_onnxruntime import raw_session
 
 from layerscope.core.errors import (
     BadInputError,
@@ -61,12 +62,7 @@ def model_of(*nodes, inputs=None, outputs=None, weights=None, opset=18):
 
 
 def session_of(model):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        model.path, options, providers=["CPUExecutionProvider"]
-    )
+    return raw_session(model.path)
 
 
 def refusal(model, described):

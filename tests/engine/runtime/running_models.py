@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import onnx
-import onnxruntime as ort
+from tests.raw_onnxruntime import raw_session
 
 from layerscope.engine.model import reading, structure
 from layerscope.engine.runtime import devices
@@ -30,11 +30,7 @@ def save(model, path):
 
 def raw_run(source, feeds):
     """Run with onnxruntime's default options; the pool is set up for the process."""
-    devices.start_runtime()
-    options = ort.SessionOptions()
-    options.use_per_session_threads = False
-    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    return session.run(None, feeds)
+    return raw_session(source).run(None, feeds)
 
 
 def image_feeds(seed=0):

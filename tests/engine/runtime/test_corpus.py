@@ -17,7 +17,7 @@ INDEX = Path(os.environ.get("LAYERSCOPE_CORPUS", BESIDE)) / "onnx" / "index.json
 ENTRIES = json.loads(INDEX.read_text()) if INDEX.is_file() else []
 RUNS = [e for e in ENTRIES if e["result"] == "runs"]
 # Everything in full takes these seconds; a few taps show the same.
-MAX_TAPS = 24
+MAX_TAPS = 6
 
 never = NeverCancelled()
 

@@ -1,7 +1,7 @@
 """A task on a model that a test makes, without any process around it."""
 
 import onnx
-import onnxruntime
+from tests.raw_onnxruntime import raw_session
 
 from layerscope.engine import tasks
 from layerscope.engine.model.folders import resolve
@@ -37,11 +37,6 @@ def task_of(context):
 
 def raw_run(context, feeds):
     """Run the model as it is and return its outputs by name."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        str(context.folder.main), options, providers=["CPUExecutionProvider"]
-    )
+    session = raw_session(str(context.folder.main))
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(None, feeds), strict=True))
