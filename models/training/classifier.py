@@ -35,7 +35,7 @@ class Recipe:
     """
 
     epochs: int = 18
-    restart_epochs: int = 12
+    restart_epochs: int = 9
     batch_size: int = 128
     peak_learning_rate: float = 0.2
     restart_learning_rate: float = 0.08

@@ -137,7 +137,7 @@ def say(text: str = "") -> None:
 def heading() -> str:
     """Return the head of the table."""
     return (
-        f"{'':<44} {'measured':>10}  {'95 % interval':<17} {'at most':>8} "
+        f"{'':<54} {'measured':>10}  {'95 % interval':<17} {'at most':>8} "
         f"{'':<4} {'n':>5}  note"
     )
 
@@ -148,6 +148,6 @@ def _line(row: Row) -> str:
     limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
     held = {None: "", True: "ok", False: "OVER"}[row.held]
     return (
-        f"{row.name:<44} {number:>10}  {interval:<17} {limit:>8} {held:<4} "
+        f"{row.name:<54} {number:>10}  {interval:<17} {limit:>8} {held:<4} "
         f"{row.n:>5}  {row.note}"
     )

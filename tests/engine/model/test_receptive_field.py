@@ -1,4 +1,4 @@
-"""The box must hold every pixel that changes the place, and for plain graphs no more."""
+"""The box holds every pixel that changes the place, and for plain graphs no more."""
 
 import numpy as np
 import pytest
@@ -47,9 +47,9 @@ def ones(*shape):
 
 CASES = {
     "strided": [
-        node("Conv", ["x", "w"], ["a"], pads=[1] * 4, strides=[2, 2]),
+        node("Conv", ["x", "w"], ["a"], kernel_shape=[3, 3], strides=[2, 2]),
         node("Relu", ["a"], ["b"]),
-        node("Conv", ["b", "w"], ["y"], kernel_shape=[3, 3], pads=[1] * 4),
+        node("Conv", ["b", "w"], ["y"], pads=[1] * 4),  # the weights tell the kernel
     ],
     "dilated": [node("Conv", ["x", "w"], ["y"], kernel_shape=[3, 3], dilations=[2, 2])],
     "residual": [
@@ -82,7 +82,7 @@ def test_the_box_is_what_changes_the_place(name, tmp_path):
         {"w": ones(1, 1, 3, 3), "wide": ones(1, 1, 1, 3)},
     )
     path = save(proto, tmp_path / "m.onnx")
-    model, described = read(path)
+    _, described = read(path)
     shapes = measured(path)
 
     for y, x in ((0, 0), (2, 3)):

@@ -96,12 +96,12 @@ class FusionMap:
                 return name
             seen.add(name)
             index = self._producer.get(name)
-            group = None if index is None else self._group_of.get(index)
-            if group is not None and group.outputs:
-                return group.outputs[-1]
             if index is not None and self._nodes[index].op_type in _PASS_ON:
                 name = self._nodes[index].input[0]
                 continue
+            group = None if index is None else self._group_of.get(index)
+            if group is not None and group.outputs:
+                return group.outputs[-1]
             following = self._consumers.get(name, [])
             name = self._nodes[following[0]].output[0] if following else ""
         return ""

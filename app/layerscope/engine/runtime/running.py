@@ -20,10 +20,7 @@ from layerscope.engine.model.value_types import describe_value
 from layerscope.engine.runtime import memory, profile
 from layerscope.engine.runtime import precision as precisions
 from layerscope.engine.runtime.benchmark import compare
-from layerscope.engine.runtime.cancelling import (
-    CancelToken,
-    run_options,
-)
+from layerscope.engine.runtime.cancelling import CancelToken, run_options
 from layerscope.engine.runtime.deep import DeepSessions
 from layerscope.engine.runtime.devices import providers_of
 from layerscope.engine.runtime.fast import FastSession
@@ -75,8 +72,6 @@ class RunningModel:
         As shown.
     load_ms : float
         Time to make the fast session.
-    notes : list of str
-        Sentences about what was recovered or given up; grows.
     """
 
     def __init__(
@@ -380,9 +375,8 @@ class RunningModel:
         values = self._deep.values(names, feeds, cancel)
         found = {}
         for name, value in zip(names, values, strict=True):
-            window = window_of(
-                value.shape, self._roles(name, value.shape), wanted[name]
-            )
+            roles = self._roles(name, value.shape)
+            window = window_of(value.shape, roles, wanted[name])
             found[name] = value[tuple(slice(*part) for part in window)]
         return found
 
