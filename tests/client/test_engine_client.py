@@ -195,6 +195,29 @@ def test_an_engine_that_dies_at_every_start_is_reported_each_time(faults, monkey
     assert starts == 3
 
 
+def test_an_engine_that_cannot_load_its_libraries_says_so(faults, monkeypatch):
+    monkeypatch.setenv("LAYERSCOPE_START_FAULT", "lane")
+    client = EngineClient(arena_bytes=8 << 20)
+    try:
+        client.start()
+        end = collect(client, lost)[-1]
+    finally:
+        client.close()
+    assert "status 70" in end.reason
+    assert "a library is missing" in end.last_words
+
+
+def test_a_slow_start_is_no_hang(faults, monkeypatch):
+    monkeypatch.setenv("LAYERSCOPE_START_FAULT", "2.5")
+    client = EngineClient(arena_bytes=8 << 20, silence_limit_s=0.5)
+    try:
+        client.start()
+        events = list(client.call(FindDevices(job=client.next_job())))
+    finally:
+        client.close()
+    assert isinstance(events[-1], Finished)
+
+
 def test_three_crashes_in_five_minutes_and_then_ask():
     now = [0.0]
     rule = RestartRule(clock=lambda: now[0])

@@ -86,7 +86,7 @@ class EngineClient:
         self._silence_limit_s = silence_limit_s
         self._cancel_deadline_s = cancel_deadline_s
         self.frames = FrameRing()
-        self.arrays_out = ArrayArena(size=arena_bytes)
+        self.arrays_out = ArrayArena(size=arena_bytes, short_lived=True)
         self.arrays_in = ArrayArena(size=arena_bytes)
         self._links = EngineLinks(
             frames=self.frames.name,

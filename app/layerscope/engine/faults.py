@@ -27,10 +27,20 @@ def allowed() -> bool:
     return os.environ.get(ENVIRONMENT_VARIABLE) == "1"
 
 
+def _start_wish() -> str:
+    return os.environ.get("LAYERSCOPE_START_FAULT", "") if allowed() else ""
+
+
+def break_lane() -> None:
+    """Fail as a missing library would, if ``LAYERSCOPE_START_FAULT`` is ``lane``."""
+    if _start_wish() == "lane":
+        raise ImportError("a library is missing, as a test wants it")
+
+
 def start_fault() -> None:
     """Misbehave at start, as ``LAYERSCOPE_START_FAULT`` says: ``exit`` or seconds."""
-    wish = os.environ.get("LAYERSCOPE_START_FAULT", "")
-    if not allowed() or not wish:
+    wish = _start_wish()
+    if not wish or wish == "lane":
         return
     if wish == "exit":
         os._exit(7)

@@ -13,7 +13,9 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from collections import deque
+from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from layerscope.engine.run_lane import RunLane
 
 HEARTBEAT_S = 0.1
+LANE_LOST = 70
 RUN_LANE = OpenModel | Run | Profile | Bench | Fault | CloseModel
 
 
@@ -88,7 +91,9 @@ class Worker:
             (self._answer_forever, "queries"),
             (self._beat_forever, "heartbeat"),
         ):
-            threading.Thread(target=target, name=name, daemon=True).start()
+            threading.Thread(
+                target=_or_die, args=(target,), name=name, daemon=True
+            ).start()
         self._send(EngineReady(version=PROTOCOL_VERSION, pid=os.getpid()))
         while True:
             try:
@@ -174,6 +179,7 @@ class Worker:
         """Load the inference libraries, once, on whichever lane comes first."""
         with self._lane_made:
             if self._lane is None:
+                faults.break_lane()
                 from layerscope.engine.run_lane import RunLane
 
                 self._lane = RunLane(self._ring, self._arrays_in, self._arrays_out)
@@ -212,6 +218,16 @@ def main(connection: Connection, links: EngineLinks) -> None:
     worker.serve()
     # Threads may sit in a library call that never ends; leave without them.
     os._exit(0)
+
+
+def _or_die(work: Callable[[], None]) -> None:
+    """Run a lane; an engine without it would leave the window waiting for ever."""
+    try:
+        work()
+    except BaseException:  # noqa: BLE001 - whatever it is, the window has to be told
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(LANE_LOST)
 
 
 def _die_with_parent() -> None:

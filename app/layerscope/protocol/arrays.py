@@ -20,6 +20,9 @@ from layerscope.protocol.values import ArrayRef
 
 DEFAULT_BYTES = 256 << 20
 INLINE_BYTES = 32 << 10
+# Arrays that are of use for one run only start over so soon: memory that was written
+# before is quicker than fresh pages.
+SHORT_LIVED_BYTES = 16 << 20
 _ALIGN = 64
 
 
@@ -30,15 +33,26 @@ class ArrayArena:
     ----------
     name : str, optional
         Attach to the arena of that name; None makes one of `size` bytes.
+    size : int
+        In bytes.
+    short_lived : bool
+        Start over after `SHORT_LIVED_BYTES`, unless an array needs more.
     """
 
-    def __init__(self, name: str | None = None, size: int = DEFAULT_BYTES) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        size: int = DEFAULT_BYTES,
+        *,
+        short_lived: bool = False,
+    ) -> None:
         self._owner = name is None
         self._memory = (
             shared_memory.create(size) if name is None else shared_memory.attach(name)
         )
         self._bytes = shared_memory.view(self._memory)
         self._size = size
+        self._room = SHORT_LIVED_BYTES if short_lived else size
         self._next = 0
         self._live: list[tuple[int, int]] = []
         self._lock = threading.Lock()
@@ -70,7 +84,8 @@ class ArrayArena:
             )
         with self._lock:
             needed = _ALIGN + -(-array.nbytes // _ALIGN) * _ALIGN
-            if self._next + needed > self._size:
+            room = min(self._size, self._room)
+            if self._next + needed > (room if needed <= room // 4 else self._size):
                 self._next = 0
             offset = self._next
             self._next += needed

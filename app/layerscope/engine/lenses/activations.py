@@ -151,14 +151,7 @@ class Activations:
                     )
                 )
         network = _network_range([told for _, _, told in drawn])
-        for name, picture, told in drawn:
-            small = atlas.thin_out(
-                picture[None], THUMB_SIDE * (8 if _flat(picture) else 1)
-            )
-            low, high = _thumb_range(small, told, watch, network)
-            pictures[f"thumb:{name}"] = atlas.tiles(
-                small, low, high, boost=watch.boost
-            )[0]
+        pictures.update(_thumbs(drawn, watch, network))
         if focus is not None:
             array = trace.tensors[watch.focus]
             layers.append(
@@ -238,29 +231,47 @@ def _told(moments: statistics.Moments) -> Statistics:
     )
 
 
-def _flat(picture: Array) -> bool:
-    return len(picture) == 1
-
-
 def _network_range(told: list[Statistics]) -> tuple[float, float]:
     if not told:
         return 0.0, 1.0
     return min(s.minimum for s in told), max(s.maximum for s in told)
 
 
-def _thumb_range(
-    picture: Array, told: Statistics, watch: Watch, network: tuple[float, float]
-) -> tuple[float, float]:
-    if watch.scale == "network":
-        return network
-    if watch.scale == "layer":
-        return told.minimum, told.maximum
-    values = statistics.as_float(picture)
-    low, high = float(values.min()), float(values.max())
-    if np.isfinite(low) and np.isfinite(high):
-        return low, high
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+def _thumbs(
+    drawn: list[tuple[str, Array, Statistics]],
+    watch: Watch,
+    network: tuple[float, float],
+) -> dict[str, Pixels]:
+    """Draw all thumbnails, those of one size together: most of the time is calls."""
+    sizes: dict[tuple[int, ...], list[tuple[str, Array, Statistics]]] = {}
+    for name, picture, told in drawn:
+        side = THUMB_SIDE * 8 if len(picture) == 1 else THUMB_SIDE
+        small = atlas.thin_out(picture[None], side)[0]
+        sizes.setdefault(small.shape, []).append((name, small, told))
+    found: dict[str, Pixels] = {}
+    for items in sizes.values():
+        stack = np.stack([statistics.as_float(small) for _, small, _ in items])
+        low: npt.ArrayLike
+        high: npt.ArrayLike
+        if watch.scale == "network":
+            low, high = network
+        elif watch.scale == "layer":
+            low = [told.minimum for *_, told in items]
+            high = [told.maximum for *_, told in items]
+        else:
+            low, high = _ranges(stack)
+        tiles = atlas.tiles(stack, low, high, boost=watch.boost)
+        found.update({f"thumb:{items[i][0]}": tile for i, tile in enumerate(tiles)})
+    return found
+
+
+def _ranges(stack: Array) -> tuple[Array, Array]:
+    """Return the smallest and largest finite element of each picture."""
+    low, high = stack.min(axis=(1, 2)), stack.max(axis=(1, 2))
+    for i in np.flatnonzero(~(np.isfinite(low) & np.isfinite(high))):
+        finite = stack[i][np.isfinite(stack[i])]
+        low[i], high[i] = (finite.min(), finite.max()) if finite.size else (0, 0)
+    return low, high
 
 
 def _draw_wall(

@@ -42,10 +42,8 @@ from layerscope.protocol.values import DeviceInfo, LayerTime
 
 __all__ = ["RunningModel", "TapRequest"]
 
-logger = logging.getLogger(__name__)
-
 BENCH_TAPS = 18
-
+logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
 
@@ -57,8 +55,7 @@ class RunningModel:
 
     Parameters
     ----------
-    model : OnnxModel
-    structure : ModelStructure
+    model, structure : OnnxModel, ModelStructure
     device : DeviceInfo
     precision : str
         ``"fp16"`` converts where the device gains by it; else the file's own.
@@ -97,6 +94,7 @@ class RunningModel:
         self._plan: TapPlan | None = None
         self._live: LiveSession | None = None
         self._live_fails = False
+        self._traced: tuple[Any, Any, dict[str, Roles], dict[str, Any]] | None = None
         self._last_gates: tuple[Any, Any, Any, Gates] | None = None
         self._use(SessionMaker(model, providers_of(device)))
 
@@ -115,11 +113,10 @@ class RunningModel:
         """
         start_runtime()
         start = time.perf_counter()
-        model = self._maker.model
-        self.precision = precisions.precision_of(model)
+        self.precision = precisions.precision_of(self._maker.model)
         if self._wanted == "fp16" and self.precision == "fp32":
             if precisions.gains_by_half(self._device):
-                half = precisions.to_half(model)
+                half = precisions.to_half(self._maker.model)
                 self._use(SessionMaker(half, self._maker.providers, from_file=False))
                 self.precision = "fp16"
             else:
@@ -148,7 +145,7 @@ class RunningModel:
             return self._fast.run(feeds, cancel)
 
     def tap_points(self) -> tuple[str, ...]:
-        """Return the tensors that can be watched live, in order of computation."""
+        """Return the tensors to watch live, in order of computation."""
         return self._taps().taps
 
     def run_live(
@@ -201,16 +198,19 @@ class RunningModel:
 
     def trace(self, tensors: Mapping[str, Array], feeds: Feeds) -> Trace:
         """Return what `run_live` let out, with whole shapes and axis roles."""
-        measured = self.measured_shapes(feeds)
-        whole = {}
-        for name, array in tensors.items():
-            for candidate in (name, self.fused_with(name)):
-                known = measured.get(candidate)
-                if known is not None and len(known[1]) == array.ndim:
-                    whole[name] = known[1]
-                    break
-        roles = {name: self._roles(name, shape) for name, shape in whole.items()}
-        return Trace(step=0, tensors=dict(tensors), roles=roles, shapes=whole)
+        measured, names = self.measured_shapes(feeds), tuple(tensors)
+        last = self._traced
+        if last is None or last[0] is not measured or last[1] != names:
+            whole = {}
+            for name, array in tensors.items():
+                for candidate in (name, self.fused_with(name)):
+                    known = measured.get(candidate)
+                    if known is not None and len(known[1]) == array.ndim:
+                        whole[name] = known[1]
+                        break
+            roles = {name: self._roles(name, shape) for name, shape in whole.items()}
+            last = self._traced = (measured, names, roles, whole)
+        return Trace(0, dict(tensors), roles=last[2], shapes=last[3])
 
     def measured_shapes(self, feeds: Feeds) -> dict[str, TypedShape]:
         """Return type and shape of every tensor of the main graph as it runs."""
@@ -223,7 +223,6 @@ class RunningModel:
         Raises
         ------
         BadInputError
-            There is no such tensor.
         """
         if name in feeds:
             return np.asarray(feeds[name])
@@ -233,8 +232,7 @@ class RunningModel:
                 "one of that name, so choose another one."
             )
         with self._explained():
-            value: Array = self._deep.values((name,), feeds, cancel)[0]
-            return value
+            return np.asarray(self._deep.values((name,), feeds, cancel)[0])
 
     def profile(
         self, feeds: Feeds, runs: int, cancel: CancelToken

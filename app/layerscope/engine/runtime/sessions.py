@@ -93,6 +93,9 @@ def session_options(
         options.enable_profiling = True
         options.profile_file_prefix = str(profile_to)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    # Idle threads would spin on for some 30 ms after a run, and so take the cores
+    # from summarising and painting what it gave.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 

@@ -16,6 +16,7 @@ from layerscope.engine.runtime.session_maker import SessionMaker
 logger = logging.getLogger(__name__)
 
 MAX_NEIGHBOURS = 200
+_LINEAR = frozenset({"Conv", "BatchNormalization", "MatMul", "Gemm"})
 
 
 class TapPlan:
@@ -90,13 +91,19 @@ class TapPlan:
 def _survivors(graph: onnx.GraphProto, fusing: Fusing) -> list[tuple[str, str]]:
     """Return tensors that survive fusion and what makes them, in the file's order.
 
-    Further outputs of a node are statistics, masks or states and are left out.
+    Further outputs of a node are statistics, masks or states and are left out, as is
+    a summand that goes into its sum alone: the sum tells more, and each tap costs.
     """
+    takers: dict[str, list[str]] = {}
+    for node in graph.node:
+        for name in node.input:
+            takers.setdefault(name, []).append(node.op_type)
     group_of = {name: g for g in fusing.fusion.groups for name in g.outputs}
     found = []
     for node in graph.node:
         name = node.output[0] if node.output else ""
-        if name in group_of:
+        summand = node.op_type in _LINEAR and takers.get(name) in (["Add"], ["Sum"])
+        if name in group_of and not summand:
             quantised = node.op_type in ("QuantizeLinear", "DequantizeLinear")
             found.append((name, group_of[name].op if quantised else node.op_type))
     return found
