@@ -28,7 +28,7 @@ class RawPeer:
         The model.
     feeds : dict
         Inputs by name.
-    spinning : bool
+    lingering : bool
         Whether idle threads wait actively, onnxruntime's default.
 
     Attributes
@@ -39,11 +39,11 @@ class RawPeer:
         Of a first run.
     """
 
-    def __init__(self, path: Path, feeds: Feeds, *, spinning: bool = True) -> None:
+    def __init__(self, path: Path, feeds: Feeds, *, lingering: bool = True) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(other_end, str(path), feeds, spinning), daemon=True
+            target=_serve, args=(other_end, str(path), feeds, lingering), daemon=True
         )
         self._process.start()
         other_end.close()
@@ -73,7 +73,7 @@ class RawPeer:
         return self._connection.recv()
 
 
-def _serve(connection: Connection, path: str, feeds: Feeds, spinning: bool) -> None:
+def _serve(connection: Connection, path: str, feeds: Feeds, lingering: bool) -> None:
     import onnxruntime
 
     from layerscope.engine.runtime.sessions import n_threads
@@ -83,8 +83,8 @@ def _serve(connection: Connection, path: str, feeds: Feeds, spinning: bool) -> N
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
-    if not spinning:
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not lingering:
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(
         path, options, providers=["CPUExecutionProvider"]
     )

@@ -206,9 +206,10 @@ def conventional(
 
 
 def fitted(array: Array, slot: InputSlot) -> Array:
-    """Return a C-contiguous copy of `array` in the type and rank of a slot.
+    """Return `array`, C-contiguous, in the type and rank of a slot.
 
-    A missing batch axis of one is added.
+    A missing batch axis of one is added. What is mapped from a file is copied, for
+    the file may be cut short while the model reads it.
 
     Raises
     ------
@@ -228,13 +229,15 @@ def fitted(array: Array, slot: InputSlot) -> Array:
     if kind.kind == "O":
         return np.array(values.astype(str), dtype=object, order="C")
     if values.dtype == kind:
-        return np.array(values, dtype=kind, order="C")
+        if isinstance(array, np.memmap):
+            return np.array(values, dtype=kind, order="C")
+        return np.ascontiguousarray(values)
     if values.dtype.kind not in "biuf" or not _holds(values, kind):
         raise BadInputError(
             f"Input {slot.name} takes {slot.tensor.dtype}, but the array given holds "
             f"{values.dtype} values that do not fit; convert it first."
         )
-    return np.array(values.astype(kind), order="C")
+    return np.ascontiguousarray(values.astype(kind))
 
 
 def _agree(shape: tuple[object, ...], given: tuple[int, ...]) -> bool:
