@@ -1,4 +1,4 @@
-"""Train a picture classifier with two learning-rate cycles, resumably."""
+"""Train a picture classifier with cycles of the learning rate, resumably."""
 
 from __future__ import annotations
 
@@ -15,50 +15,71 @@ from training import cifar10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """One rise and fall of the learning rate.
+
+    Attributes
+    ----------
+    epochs : int
+    peak_learning_rate : float
+        Reached after a fifth of the cycle's steps, then falling to zero on a line.
+    weight_decay : float
+        Of the convolutions and the head; the rest has none.
+    cutout : int
+        Side of the square cut out of each picture, in pixels.
+    """
+
+    epochs: int
+    peak_learning_rate: float
+    weight_decay: float
+    cutout: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """How long and how fast to train.
 
     Attributes
     ----------
-    epochs, restart_epochs : int
-        Of the first learning-rate cycle and of a second, gentler one.
+    cycles : tuple of Cycle
+        Long and strong first, then gentler ones that settle what was learned
+        (Loshchilov and Hutter, "SGDR", 2017, https://arxiv.org/abs/1608.03983).
     batch_size : int
-    peak_learning_rate, restart_learning_rate : float
-        Reached after a fifth of a cycle's steps, then falling to zero on a line.
-    cutout, restart_cutout : int
-        Side of the square cut out of each picture in each cycle, in pixels.
-    weight_decay, restart_weight_decay : float
     label_smoothing : float
     average_decay : float
         Of the exponential moving average of the weights that is kept.
     seed : int
     """
 
-    epochs: int = 18
-    restart_epochs: int = 9
+    cycles: tuple[Cycle, ...] = (
+        Cycle(epochs=18, peak_learning_rate=0.2, weight_decay=5e-4, cutout=8),
+        Cycle(epochs=9, peak_learning_rate=0.08, weight_decay=2e-4),
+        Cycle(epochs=9, peak_learning_rate=0.05, weight_decay=2e-4),
+    )
     batch_size: int = 128
-    peak_learning_rate: float = 0.2
-    restart_learning_rate: float = 0.08
-    cutout: int = 8
-    restart_cutout: int = 0
-    weight_decay: float = 5e-4
-    restart_weight_decay: float = 2e-4
     label_smoothing: float = 0.1
     average_decay: float = 0.998
     seed: int = 0
 
     @property
     def total_epochs(self) -> int:
-        """Epochs of both cycles."""
-        return self.epochs + self.restart_epochs
+        """Epochs of all cycles."""
+        return sum(cycle.epochs for cycle in self.cycles)
+
+    def cycle_at(self, epoch: int) -> tuple[Cycle, int]:
+        """Return the cycle that an epoch belongs to, and the epoch it began with."""
+        first = 0
+        for cycle in self.cycles:
+            if epoch < first + cycle.epochs:
+                return cycle, first
+            first += cycle.epochs
+        raise ValueError(f"epoch {epoch} lies behind the last cycle")
 
     def learning_rate(self, epoch: float) -> float:
         """Return the rate at a point in time, in epochs from the start."""
-        peak, done = self.peak_learning_rate, epoch / self.epochs
-        if done >= 1:
-            peak = self.restart_learning_rate
-            done = (epoch - self.epochs) / self.restart_epochs
-        return peak * min(done / 0.2, (1 - done) / 0.8)
+        cycle, first = self.cycle_at(int(epoch))
+        done = (epoch - first) / cycle.epochs
+        return cycle.peak_learning_rate * min(done / 0.2, (1 - done) / 0.8)
 
 
 def accuracy(network: nn.Module, split: cifar10.Split) -> float:
@@ -108,7 +129,7 @@ def train(
     other = [p for p in network.parameters() if p.ndim <= 1]
     optimiser = torch.optim.SGD(
         [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
+            {"params": decayed, "weight_decay": 0.0},
             {"params": other, "weight_decay": 0.0},
         ],
         lr=0.0,
@@ -126,15 +147,15 @@ def train(
         first_epoch = saved["epoch"]
     for epoch in range(first_epoch, recipe.total_epochs):
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-        if epoch >= recipe.epochs:
-            optimiser.param_groups[0]["weight_decay"] = recipe.restart_weight_decay
+        cycle, _ = recipe.cycle_at(epoch)
+        optimiser.param_groups[0]["weight_decay"] = cycle.weight_decay
         network.train()
         loss_sum = 0.0
         batches = cifar10.augmented_batches(
             train_split,
             recipe.batch_size,
             generator,
-            cutout=recipe.cutout if epoch < recipe.epochs else recipe.restart_cutout,
+            cutout=cycle.cutout,
         )
         for step, (pictures, labels) in enumerate(batches):
             now = epoch + step / steps_per_epoch

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 0.1
 LANE_LOST = 70
+NICENESS = 5
 RUN_LANE = OpenModel | Run | Profile | Bench | Fault | CloseModel
 
 
@@ -206,6 +207,7 @@ def main(connection: Connection, links: EngineLinks) -> None:
     """Run the engine until the window is gone; the child's entry point."""
     _die_with_parent()
     _offer_to_the_oom_killer()
+    _give_way_to_the_window()
     # Ctrl+C in the terminal is the window's to handle; it then ends the engine.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faults.start_fault()
@@ -245,6 +247,16 @@ def _die_with_parent() -> None:
         # Works even while a library call holds the interpreter lock.
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, int(signal.SIGKILL), 0, 0, 0)
+
+
+def _give_way_to_the_window() -> None:
+    """Let the window paint first where both want the same core.
+
+    On cores that nobody else wants, this changes nothing.
+    """
+    if hasattr(os, "nice"):
+        with contextlib.suppress(OSError):
+            os.nice(NICENESS)
 
 
 def _offer_to_the_oom_killer() -> None:
