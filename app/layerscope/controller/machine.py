@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psutil
-import pynvml
 
 if TYPE_CHECKING:
     from layerscope.controller.controller import Controller
@@ -66,6 +65,8 @@ class MachineMeter:
             session.device_memory_total = self._gpu.total_bytes
 
     def _read_gpu(self) -> None:
+        import pynvml  # a large module that few machines have a use for
+
         try:
             pynvml.nvmlInit()
             handle = pynvml.nvmlDeviceGetHandleByIndex(0)

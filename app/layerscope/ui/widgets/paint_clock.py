@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import shiboken6
 from PySide6.QtWidgets import QWidget
 
@@ -38,7 +38,7 @@ def paint_ms() -> float:
     The median of the last paintings of each widget, summed over those on the screen.
     """
     return sum(
-        statistics.median(costs)
+        float(np.median(costs))
         for widget, costs in list(_costs.items())
         if costs and shiboken6.isValid(widget) and widget.isVisible()
     )
