@@ -134,38 +134,43 @@ def normalised(pictures: torch.Tensor) -> torch.Tensor:
 
 
 def augmented_batches(
-    split: Split, batch_size: int, generator: torch.Generator, *, cutout: int = 8
+    split: Split,
+    batch_size: int,
+    generator: torch.Generator,
+    *,
+    epoch: int = 0,
+    shift: int = 2,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield one epoch of shuffled, flipped, shifted and cut-out batches.
+    """Yield one epoch of shuffled, flipped and shifted batches.
 
     Parameters
     ----------
     split : Split
-        The training pictures.
+        The pictures, all of which are used once.
     batch_size : int
         The last, smaller batch is left out.
     generator : torch.Generator
         Source of all randomness, so that a run can be repeated.
-    cutout : int
-        Side of the square that is set to the mean, in pixels.
+    epoch : int
+        Half of the pictures is flipped in even epochs, the other half in odd ones,
+        so that two epochs show each picture both ways.
+    shift : int
+        Pixels a picture is moved at most, in each direction.
     """
     data = torch.from_numpy(split.pictures)
     labels = torch.from_numpy(split.labels)
     order = torch.randperm(len(data), generator=generator)
+    halves = torch.rand(len(data), generator=torch.Generator().manual_seed(7)) < 0.5
     rows = torch.arange(SIZE)
     for start in range(0, len(order) - batch_size + 1, batch_size):
         index = order[start : start + batch_size]
         batch = normalised(data[index])
-        flip = torch.rand(batch_size, generator=generator) < 0.5
+        flip = halves[index] ^ bool(epoch % 2)
         batch[flip] = batch[flip].flip(3)
-        padded = torch.nn.functional.pad(batch, (4, 4, 4, 4), mode="reflect")
-        shift = torch.randint(0, 9, (batch_size, 2), generator=generator)
-        y = (shift[:, :1] + rows)[:, :, None]
-        x = (shift[:, 1:] + rows)[:, None, :]
+        padded = torch.nn.functional.pad(batch, (shift,) * 4, mode="reflect")
+        moved = torch.randint(0, 2 * shift + 1, (batch_size, 2), generator=generator)
+        y = (moved[:, :1] + rows)[:, :, None]
+        x = (moved[:, 1:] + rows)[:, None, :]
         which = torch.arange(batch_size)[:, None, None]
         batch = padded.permute(0, 2, 3, 1)[which, y, x].permute(0, 3, 1, 2)
-        centre = torch.randint(0, SIZE, (batch_size, 2), generator=generator)
-        near_y = (rows - centre[:, :1]).abs() < cutout // 2
-        near_x = (rows - centre[:, 1:]).abs() < cutout // 2
-        hole = near_y[:, None, :, None] & near_x[:, None, None, :]
-        yield batch.masked_fill(hole, 0.0), labels[index]
+        yield batch, labels[index]

@@ -3,7 +3,9 @@
 import os
 import signal
 import time
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -84,6 +86,32 @@ def test_looking_at_a_layer_brings_its_pictures(controller, tiny_models):
     controller.select(tensor=tensor, unit=1)
     until(controller, lambda: _has(controller, f"unit:{tensor}"))
     assert session.structure.measured
+
+
+def test_a_tensor_inside_a_body_does_not_end_the_run(controller, tiny_models):
+    session = opened(controller, tiny_models / "control.onnx")
+    inner = next(node for node in session.structure.nodes if node.graph > 0)
+    controller.set_live(True)
+    controller.select(tensor=inner.outputs[0], node=inner.index)
+    runs = session.n_runs
+    until(controller, lambda: session.n_runs > runs + 3)
+    assert session.live
+    assert session.trouble is None
+    said = [line.text for line in session.log if inner.outputs[0] in line.text]
+    assert len(said) == 1
+
+
+def test_a_video_plays_at_once(controller, tiny_models, tmp_path):
+    session = opened(controller, tiny_models / "conv.onnx")
+    video = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 10, (32, 32))
+    for grey in (0, 120, 240):
+        writer.write(np.full((32, 32, 3), grey, np.uint8))
+    writer.release()
+    controller.open_path(video)
+    runs = session.n_runs
+    until(controller, lambda: session.n_runs > runs + 5)
+    assert session.live
 
 
 def _has(controller, key):
@@ -184,20 +212,51 @@ def test_fifty_clicks_are_one_run_at_a_time(controller, tiny_models):
     assert session.n_runs - runs <= 3
 
 
-def test_what_cannot_be_opened_is_said_in_one_sentence(controller, tmp_path):
+def test_what_cannot_be_opened_is_said_in_one_sentence(
+    controller, tmp_path, monkeypatch
+):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
     for name, words in (
         ("notes.txt", "cannot be opened"),
         ("missing.onnx", "missing.onnx"),
         ("cat.png", "no model is open"),
         ("x.npy", "no model is open"),
+        ("locked", "cannot be read"),
     ):
         path = tmp_path / name
         if name == "notes.txt":
             path.write_text("hello")
+        if name == "locked":
+            path.mkdir()
+            monkeypatch.setattr(Path, "iterdir", refuse)
         controller.session.trouble = None
         controller.open_path(path)
         assert words in controller.session.trouble.message
         assert "\n" not in controller.session.trouble.message
+
+
+def test_a_damaged_archive_is_called_one(controller, tiny_models, tmp_path):
+    session = opened(controller, tiny_models / "mlp.onnx")
+    damaged = tmp_path / "x.npz"
+    damaged.write_bytes(b"no archive")
+    controller.open_path(damaged)
+    assert "cannot be read as an .npz file" in session.trouble.message
+
+
+def test_what_looking_costs_is_not_said_of_a_single_run(controller, tiny_models):
+    session = opened(controller, tiny_models / "mlp.onnx")
+    tensor = session.structure.nodes[0].outputs[0]
+    costs = {}
+    for _ in range(30):
+        controller.select(tensor=tensor)
+        runs = session.n_runs
+        controller.run()
+        until(controller, lambda runs=runs: session.n_runs > runs)
+        costs[len(controller.latency.samples_ms())] = session.cost.looking_ratio
+    assert all(np.isnan(cost) for n, cost in costs.items() if n < 3)
+    assert np.isfinite(session.cost.looking_ratio)
 
 
 def test_a_constant_input_gives_the_same_answer_twice(controller, tiny_models):

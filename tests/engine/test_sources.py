@@ -10,6 +10,7 @@ from layerscope.engine.array_files import array_names, read_array
 from layerscope.engine.sources import Sources, random_values
 from layerscope.protocol.arrays import ArrayArena
 from layerscope.protocol.inputs import (
+    CameraFrame,
     ConstantTensor,
     PictureArray,
     PictureFile,
@@ -131,6 +132,29 @@ def test_previous_output_is_zeros_first_then_the_value(sources):
         sources.tensor(source, slot(), (1, 3))
     sources.forget_outputs()
     assert sources.tensor(source, slot(), (1, 3)).tolist() == [[0, 0, 0]]
+
+
+def test_the_camera_is_given_back_when_no_input_needs_it(sources, monkeypatch):
+    closed = []
+
+    class FakeCamera:
+        def __init__(self, number):
+            self.number = number
+
+        def newest(self):
+            return np.zeros((2, 2, 3), np.uint8)
+
+        def close(self):
+            closed.append(self.number)
+
+    monkeypatch.setattr("layerscope.engine.sources.Camera", FakeCamera)
+    sources.picture(CameraFrame(camera=1))
+    sources.release_unused([CameraFrame(camera=1), RandomTensor()])
+    assert closed == []
+    sources.release_unused([RandomTensor()])
+    assert closed == [1]
+    sources.picture(CameraFrame(camera=1))
+    assert closed == [1]
 
 
 def test_arrays_come_from_files_and_from_the_window(tmp_path, arena, sources):

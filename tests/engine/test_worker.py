@@ -2,14 +2,18 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from layerscope.client.engine_client import EngineClient
+from layerscope.core.errors import BadInputError
+from layerscope.protocol.inputs import PreviousOutput, TensorFile
 from layerscope.protocol.messages import (
     Cancelled,
     CloseModel,
     Failed,
     Fault,
+    FetchTensor,
     FindDevices,
     Finished,
     LastEvent,
@@ -17,6 +21,7 @@ from layerscope.protocol.messages import (
     OpenModel,
     Run,
     RunAnswered,
+    TensorFetched,
 )
 
 
@@ -106,3 +111,30 @@ def test_warm_up_is_kept_apart_from_the_samples(client, tiny_models):
     assert [len(a.samples_ms) for a in answers] == [7, 3]
     assert answers[0].stages.warm_up_ms >= 0
     assert answers[1].stages.warm_up_ms == -1
+
+
+def test_a_state_of_one_model_does_not_reach_the_next(client, tiny_models):
+    path = str(tiny_models / "lstm.onnx")
+    states = {"h0": PreviousOutput(output="h1"), "c0": PreviousOutput(output="c1")}
+
+    def run(model):
+        list(client.call(Run(job=client.next_job(), model=model, inputs=states)))
+        fetch = FetchTensor(job=client.next_job(), model=model, tensor="h1")
+        fetched = [e for e in client.call(fetch) if isinstance(e, TensorFetched)]
+        return client.arrays_in.get(fetched[0].array).copy()
+
+    for model in (1, 2):
+        list(client.call(OpenModel(job=client.next_job(), model=model, path=path)))
+    first, second = run(1), run(1)
+    assert (first != second).any()
+    assert (run(2) == first).all()
+
+
+def test_an_empty_array_is_no_picture(client, tiny_models, tmp_path):
+    arrays = tmp_path / "empty.npz"
+    np.savez(arrays, image=np.zeros((0, 3, 16, 16), np.float32))
+    path = str(tiny_models / "conv.onnx")
+    list(client.call(OpenModel(job=client.next_job(), model=1, path=path)))
+    inputs = {"image": TensorFile(path=str(arrays), key="image")}
+    with pytest.raises(BadInputError, match="without elements"):
+        list(client.call(Run(job=client.next_job(), model=1, inputs=inputs)))

@@ -32,7 +32,6 @@ RECORDED = (
     "toggle_group",
     "set_expanded",
     "watch_visible",
-    "step_folder",
     "fetch_tensor",
     "log",
     "complain",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QLineEdit
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
 from tests.fakes.fake_controller import FakeController
 from tests.ui import window_parts as parts
 
@@ -221,6 +221,27 @@ def test_a_setting_can_be_put_back(panel, controller):
     assert controller.called("set_setting") == [("order", "RGB")]
     panel.form._edited.click()
     assert len(controller.called("reset_settings")) == 1
+
+
+def test_three_numbers_can_be_read_in_a_window_of_1280_pixels(panel, controller):
+    parts.open_model(controller)
+    controller.session.settings = {"mean": "0.485 0.456 0.406"}
+    panel.resize(379, 190)  # what the input gets there
+    panel.refresh()
+    QApplication.processEvents()
+    mean = panel.form.control("mean")
+    assert isinstance(mean, QLineEdit)
+    needed = mean.fontMetrics().horizontalAdvance(mean.text())
+    assert mean.width() >= needed + 8
+
+
+def test_the_size_of_the_picture_stands_in_the_title(panel, controller):
+    parts.open_model(controller)
+    panel.refresh()
+    controller.pictures.show(parts.frame(input__data=parts.pixels(224, 224)))
+    panel.refresh()
+    assert panel._clause.whole().endswith("224 × 224")
+    assert panel.picture._caption.whole() == "cat"
 
 
 def test_nonsense_is_not_sent(panel, controller, qtbot):

@@ -270,6 +270,15 @@ def test_the_status_line_says_what_is_measured(window, controller):
         assert part in line
 
 
+def test_a_still_picture_has_no_frame_rate(window, controller, monkeypatch):
+    monkeypatch.setattr(window.bridge, "frames_per_second", lambda: 4.0)
+    window.status.refresh()
+    assert "fps" not in window.status.texts()
+    controller.session.live = True
+    window.status.refresh()
+    assert "view 4 fps" in window.status.texts()
+
+
 def test_the_status_line_leaves_out_what_is_not_known(window):
     window.status.refresh()
     line = window.status.texts()

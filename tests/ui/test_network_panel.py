@@ -192,6 +192,7 @@ def test_shapes_are_the_measured_ones(panel):
         ((8, 3, 40, 60), "8 × 3 × 40 × 60"),
         ((None, None), "?"),
         ((), "one number"),
+        ((1, "Quantout_dim_1", "Quantout_dim_1"), "? × ?"),
     ],
 )
 def test_compact_shapes(shape, text):

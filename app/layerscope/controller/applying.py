@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from layerscope.controller.controller import Controller
 
 RECENT_LIVE = 15
+LEAST_COMPARED = 3  # below it, one slow first run would be the cost of looking
 
 
 class Applier:
@@ -139,7 +140,8 @@ class Applier:
             self._controller.log(event.text, event.level)
         elif isinstance(event, Failed) and event.kind != "engine-lost":
             self._controller.complain(event.message, node=event.node)
-            self._controller.log(event.traceback, "debug")
+            if event.kind == "internal":
+                self._controller.log(event.traceback, "debug")
 
     def _apply_opening(self, event: Event, opening: OpenModel) -> None:
         session = self._controller.session
@@ -270,7 +272,7 @@ class Applier:
         session.provider = event.provider
         live = float(np.median(self._live_ms)) if self._live_ms else -1.0
         ratio = float("nan")
-        if self._live_ms and self._fast_ms:
+        if min(len(self._live_ms), len(self._fast_ms)) >= LEAST_COMPARED:
             ratio = live / max(1e-9, float(np.median(self._fast_ms))) - 1
         session.cost = RunCost(
             stages=event.stages,

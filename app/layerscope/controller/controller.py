@@ -154,10 +154,6 @@ class Controller:
         """Open whatever was dropped or chosen: a model, a picture, arrays, a folder."""
         self._opener.open_path(Path(path))
 
-    def step_folder(self, delta: int) -> None:
-        """Take the next or previous picture of the folder that is stepped through."""
-        self._opener.step_folder(delta)
-
     def set_device(self, device: str) -> None:
         """Run on another device; the model is opened there again."""
         if device != self.session.device:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,10 @@ MODEL_MARKS = ("config.json", "genai_config.json", "model_index.json", "onnx")
 
 
 class PathOpener:
-    """Opens paths for the controller and steps through folders of pictures."""
+    """Opens paths for the controller."""
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._folder: list[Path] = []
-        self._position = 0
 
     def open_path(self, path: Path) -> None:
         """Open a model, or make the path the input."""
@@ -33,12 +32,11 @@ class PathOpener:
         if path.is_dir():
             self._open_folder(path)
         elif suffix in PICTURE_SUFFIXES:
-            self._folder = []
-            self._show(path)
+            self._feed(path, PictureFile(path=str(path)))
         elif suffix in ARRAY_SUFFIXES:
             self._feed_arrays(path)
         elif suffix in VIDEO_SUFFIXES:
-            self._feed(path, VideoFrame(path=str(path)))
+            self._feed(path, VideoFrame(path=str(path)), play=True)
         elif suffix in MODEL_SUFFIXES or not suffix:
             self._controller.open_model(str(path))
         elif path.is_file():
@@ -52,38 +50,35 @@ class PathOpener:
                 f"{path} was to be opened and is not there; check the path."
             )
 
-    def step_folder(self, delta: int) -> None:
-        """Show the picture `delta` places on, around the ends."""
-        if self._folder:
-            self._position = (self._position + delta) % len(self._folder)
-            self._show(self._folder[self._position])
-
     def _open_folder(self, folder: Path) -> None:
-        names = {file.name for file in folder.iterdir()}
+        try:
+            files = sorted(folder.iterdir())
+        except OSError as error:
+            self._controller.complain(
+                f"The folder {folder.name} cannot be read "
+                f"({error.strerror or error}); choose another one."
+            )
+            return
+        names = {file.name for file in files}
         is_model = any(mark in names for mark in MODEL_MARKS) or any(
             Path(name).suffix.lower() == ".onnx" for name in names
         )
         if is_model:
             self._controller.open_model(str(folder))
             return
-        pictures = sorted(
-            file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES
-        )
+        pictures = [f for f in files if f.suffix.lower() in PICTURE_SUFFIXES]
         if not pictures:
             self._controller.complain(
                 f"The folder {folder.name} holds neither a model nor pictures; drop "
                 "one that does."
             )
             return
-        self._folder = pictures
-        self._position = 0
         self._controller.log(f"{len(pictures)} pictures in {folder.name}")
-        self._show(pictures[0])
+        self._feed(pictures[0], PictureFile(path=str(pictures[0])))
 
-    def _show(self, picture: Path) -> None:
-        self._feed(picture, PictureFile(path=str(picture)))
-
-    def _feed(self, path: Path, source: PictureFile | VideoFrame) -> None:
+    def _feed(
+        self, path: Path, source: PictureFile | VideoFrame, *, play: bool = False
+    ) -> None:
         slot = self._controller.first_picture_slot()
         if slot is None:
             self._controller.complain(
@@ -95,7 +90,9 @@ class PathOpener:
             )
             return
         self._controller.set_input(slot, source)
-        if not self._controller.session.live:
+        if play and not self._controller.session.live:
+            self._controller.set_live(True)
+        elif not self._controller.session.live:
             self._controller.run()
 
     def _feed_arrays(self, path: Path) -> None:
@@ -106,7 +103,14 @@ class PathOpener:
                 "first."
             )
             return
-        names = _arrays_in(path)
+        try:
+            names = _arrays_in(path)
+        except (OSError, zipfile.BadZipFile):
+            self._controller.complain(
+                f"{path.name} cannot be read as an .npz file; write one with "
+                "numpy.savez, one array for each input name."
+            )
+            return
         matching = [slot for slot in slots if slot.name in names]
         if path.suffix.lower() == ".npy" or (not matching and len(names) == 1):
             matching = [slots[0]]
@@ -124,12 +128,7 @@ class PathOpener:
 
 
 def _arrays_in(path: Path) -> set[str]:
-    import zipfile
-
     if path.suffix.lower() != ".npz":
         return {path.stem}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {name.removesuffix(".npy") for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile):
-        return set()
+    with zipfile.ZipFile(path) as archive:
+        return {name.removesuffix(".npy") for name in archive.namelist()}

@@ -43,6 +43,7 @@ class RunScheduler:
         self._sent = 0.0
         self._took_s = 0.0
         self._answered_model = 0
+        self._first = False
         self._visible: tuple[str, ...] = ()
 
     def run_once(self) -> None:
@@ -122,6 +123,11 @@ class RunScheduler:
     def note(self, event: Event) -> None:
         """See whether `event` ends the run in flight."""
         if not isinstance(event, LastEvent):
+            if isinstance(event, RunAnswered) and event.job == self._in_flight:
+                # From now on a look elsewhere needs another run.
+                model = self._controller.session.model
+                self._first = self._first or self._answered_model != model
+                self._answered_model = model
             if isinstance(event, LayersProfiled) and event.job == self._profile_job:
                 self._controller.session.profile = (
                     event.layers
@@ -140,8 +146,7 @@ class RunScheduler:
         if isinstance(event, Failed | Cancelled):
             session.live = session.live and not isinstance(event, Failed)
             return
-        first = self._answered_model != session.model
-        self._answered_model = session.model
+        first, self._first = self._first, False
         if first and self._took_s * 1e3 < PROFILE_BELOW_MS:
             self.profile()
 

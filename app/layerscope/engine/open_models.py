@@ -76,6 +76,8 @@ class ModelInUse:
         Inner tensors of the last run that were to be kept.
     budget : TimeBudget
         For untouched runs between tapped ones.
+    told_focus : str
+        The tensor of which it was said last that it cannot be shown.
     """
 
     number: ModelId
@@ -91,6 +93,7 @@ class ModelInUse:
     kept: Feeds = field(default_factory=dict)
     budget: TimeBudget = field(default_factory=TimeBudget)
     shapes_for: tuple[tuple[int, ...], ...] = ()
+    told_focus: str = ""
 
     def runner(self) -> RunningModel:
         """Return the session's owner, or say why there is none."""

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.core.errors import LayerscopeError, ModelRefusedError
+from layerscope.core.errors import BadInputError, LayerscopeError, ModelRefusedError
 from layerscope.engine import lenses, tasks
 from layerscope.engine.jobs import CancelToken, Steps
 from layerscope.engine.model import (
@@ -47,6 +47,7 @@ from layerscope.protocol.messages import (
     RunAnswered,
     ShapesMeasured,
     TaskExplained,
+    Watch,
 )
 from layerscope.protocol.values import StageTimes, TensorShape
 
@@ -75,6 +76,7 @@ class RunLane:
         self._ring = ring
         self._sources = Sources(arrays_in)
         self._lenses = tuple(lens() for lens in lenses.LENSES)
+        self._ran = 0  # model whose outputs the sources remember
 
     def steps(self, command: Command, token: CancelToken) -> Steps:
         """Return the job of a run-lane command."""
@@ -157,6 +159,10 @@ class RunLane:
     def _run(self, command: Run, token: CancelToken) -> Steps:
         model = self.models.get(command.model)
         running = model.runner()
+        if command.model != self._ran:
+            self._sources.forget_outputs()
+            self._ran = command.model
+        self._sources.release_unused(command.inputs.values())
         prepared = model.task.prepare(self._sources, command.inputs, command.settings)
         for note in prepared.notes:
             yield Noted(job=command.job, text=note)
@@ -168,7 +174,7 @@ class RunLane:
             raise
         except Exception as error:
             raise refusals.explain(error, model.file, model.structure) from error
-        for note in running.notes[n_notes:]:
+        for note in (*running.notes[n_notes:], *looked.notes):
             yield Noted(job=command.job, text=note, level="warning")
         started = time.perf_counter()
         answer, answer_pictures = model.task.finish(
@@ -230,19 +236,19 @@ class RunLane:
             looked.model_ms = float(np.median(samples))
             self._keep(looked, model, command, feeds, token)
             return looked
-        taps = running.tap_points()
-        requests = [
-            request
-            for lens in self._lenses
-            for request in lens.requests(command.watch, taps)
-        ]
-        looked.outputs, tensors, looked.live_ms = running.run_live(
-            feeds, requests, token
-        )
-        looked.model_ms = looked.live_ms
-        focus = command.watch.focus
-        if focus and focus not in tensors:
-            tensors[focus] = running.tensor_value(focus, feeds, token)
+        watch = command.watch
+        if watch.focus and watch.focus == model.told_focus:
+            watch = msgspec.structs.replace(watch, focus="", unit=-1)
+        try:
+            tensors = self._tapped(looked, running, watch, feeds, token)
+        except (BadInputError, ModelRefusedError) as error:
+            # A tensor that cannot be had, inside a body say, ends no run.
+            if not watch.focus:
+                raise
+            watch = msgspec.structs.replace(watch, focus="", unit=-1)
+            tensors = self._tapped(looked, running, watch, feeds, token)
+            model.told_focus = command.watch.focus
+            looked.notes = (str(error),)
         # The latency shown is the untouched model's: it runs too, within a tenth
         # of the time.
         if model.budget.allows():
@@ -255,12 +261,33 @@ class RunLane:
         started = time.perf_counter()
         trace = running.trace(tensors, feeds)
         for lens in self._lenses:
-            pictures, layers = lens.look(trace, command.watch)
+            pictures, layers = lens.look(trace, watch)
             looked.pictures.update(pictures)
             looked.layers += layers
         looked.summarise_ms = (time.perf_counter() - started) * 1e3
         self._keep(looked, model, command, feeds, token)
         return looked
+
+    def _tapped(
+        self,
+        looked: Looked,
+        running: RunningModel,
+        watch: Watch,
+        feeds: dict[str, npt.NDArray[np.generic]],
+        token: CancelToken,
+    ) -> dict[str, npt.NDArray[np.generic]]:
+        """Run with taps and return the tensors that `watch` names."""
+        taps = running.tap_points()
+        requests = [
+            request for lens in self._lenses for request in lens.requests(watch, taps)
+        ]
+        looked.outputs, tensors, looked.live_ms = running.run_live(
+            feeds, requests, token
+        )
+        looked.model_ms = looked.live_ms
+        if watch.focus and watch.focus not in tensors:
+            tensors[watch.focus] = running.tensor_value(watch.focus, feeds, token)
+        return tensors
 
     @staticmethod
     def _keep(

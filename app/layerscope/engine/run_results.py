@@ -27,6 +27,7 @@ class Looked:
         self.drift = -1.0
         self.summarise_ms = 0.0
         self.warm_up_ms = -1.0
+        self.notes: tuple[str, ...] = ()
 
 
 def tensor_info(name: str, value: object) -> TensorInfo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -194,14 +194,19 @@ class Sources:
         notes, self._notes = self._notes, []
         return notes
 
-    def close(self) -> None:
-        """Give the camera back, close the video, empty the cache."""
-        if self._camera is not None:
+    def release_unused(self, used: Iterable[InputSource]) -> None:
+        """Give the camera back and close the video that none of `used` needs."""
+        kinds = {type(source) for source in used}
+        if self._camera is not None and CameraFrame not in kinds:
             self._camera[1].close()
             self._camera = None
-        if self._video is not None:
+        if self._video is not None and VideoFrame not in kinds:
             self._video[1].close()
             self._video = None
+
+    def close(self) -> None:
+        """Give the camera back, close the video, empty the cache."""
+        self.release_unused(())
         self._cache.clear()
         self._cached_bytes = 0
 

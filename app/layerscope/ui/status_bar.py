@@ -114,11 +114,14 @@ class StatusBar(QWidget):
             if times.n and session.model
             else ""
         )
-        rate = self._bridge.frames_per_second()
+        # Without live runs the window shows a still picture: no rate to speak of.
+        rate = self._bridge.frames_per_second() if session.live else 0.0
         self._view.show_value(f"{rate:.0f} fps" if rate >= 1 else "")
         cost = session.cost
         known = math.isfinite(cost.looking_ratio)
-        percent = f"{100 * cost.looking_ratio:+.1f} %".replace("-", "−")
+        share = 100 * cost.looking_ratio
+        digits = 1 if abs(share) < 10 else 0
+        percent = f"{share:+.{digits}f} %".replace("-", "−")
         self._looking.show_value(percent if known else "")
         self._drift.show_value(f"{cost.drift:.2g}" if cost.drift >= 0 else "")
         self._doing.set_whole(session.progress if session.opening else "")

@@ -120,8 +120,8 @@ QSlider::handle:horizontal {
 }
 QSlider::handle:horizontal:focus { border: 2px solid @text; }
 
-QMenuBar { background: @panel; padding: 2px 4px; }
-QMenuBar::item { background: transparent; padding: 4px 8px; border-radius: 4px; }
+QMenuBar { background: @panel; padding: 0 4px; }
+QMenuBar::item { background: transparent; padding: 3px 8px; border-radius: 4px; }
 QMenuBar::item:selected { background: @selected; }
 QMenu { background: @raised; border: 1px solid @line; padding: 4px; }
 QMenu::item { padding: 5px 24px 5px 24px; border-radius: 4px; }

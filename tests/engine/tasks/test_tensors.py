@@ -104,6 +104,8 @@ def test_a_growing_cache_grows_what_depends_on_it(tmp_path, sources):
         ("state", "stateN"),
         ("state", "state_out"),
         ("h0", "hn"),
+        ("h0", "h1"),
+        ("state_0", "state_1"),
         ("hi0", "ho0"),
         ("c_0", "c_n"),
         ("conv_cache", "conv_cache_out"),

@@ -228,8 +228,8 @@ class RunningModel:
             return np.asarray(feeds[name])
         if name not in self._structure.producer:
             raise BadInputError(
-                f'The tensor "{name}" was asked for; no node of the main graph makes '
-                "one of that name, so choose another one."
+                f'The tensor "{name}" cannot be shown, since no node of the main '
+                "graph makes it; choose one outside the bodies of other nodes."
             )
         with self._explained():
             return np.asarray(self._deep.values((name,), feeds, cancel)[0])

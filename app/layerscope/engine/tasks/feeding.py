@@ -51,6 +51,7 @@ _FEEDBACK_RULES = (
     (r"^([hc])_?i_?(\d*)$", r"\1o\2"),
     (r"^([hc])_?0$", r"\1n"),
     (r"^([hc])_?0$", r"\1_n"),
+    (r"^([hc]|state|hidden|cell)(_?)0$", r"\1\g<2>1"),
     (r"^([hc])$", r"\1n"),
     (r"^prev_(.*)$", r"\1"),
     (r"^initial_(.*)$", r"final_\1"),
@@ -89,7 +90,7 @@ def tensor_slot(info: TensorInfo, outputs: tuple[TensorInfo, ...]) -> InputSlot:
         name=info.name,
         kind="tensor",
         tensor=info,
-        note=f"{info.dtype} {shape_text(info.shape or ())}",
+        note=f"{info.dtype} {shape_text(info.shape or ())}".replace(" x ", " × "),
         feedback=feedback_output(info, outputs),
     )
 

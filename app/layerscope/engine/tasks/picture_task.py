@@ -129,6 +129,11 @@ class PictureTask:
             prepared.pictures[f"input:{name}"] = shrink(placed, PREVIEW_SIDE)
         else:
             feeds[name] = self._tensor(sources, source, chosen)
+            if not feeds[name].size:
+                raise BadInputError(
+                    f"Input {name} was given an array without elements, which is no "
+                    "picture; give an array with at least one."
+                )
             seen = chosen.restore(feeds[name])
             placement = replace(chosen, resize="stretch").place(*seen.shape[:2])
             prepared.by_slot[name] = PreparedPicture(seen, placement, chosen)

@@ -58,14 +58,14 @@ PANELS: tuple[PanelSpec, ...] = (
         name="input",
         title="Input",
         area="top",
-        weight=44,
+        weight=48,
         factory=f"{_HERE}.input:InputPanel",
     ),
     PanelSpec(
         name="output",
         title="Output",
         area="top",
-        weight=56,
+        weight=52,
         factory=f"{_HERE}.output:OutputPanel",
     ),
     PanelSpec(

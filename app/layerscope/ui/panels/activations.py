@@ -282,7 +282,7 @@ class ActivationsPanel(Panel):
             return
         if single and summary is not None:
             self._row_names = [str(channel) for channel in summary.channels]
-            self.table.set_rows(CHANNEL_HEADINGS, channel_rows(summary), stretch=4)
+            self.table.set_rows(CHANNEL_HEADINGS, channel_rows(summary), stretch=3)
             self.table.set_bars(3)
             chosen = str(session.selection.unit)
         else:

@@ -36,8 +36,14 @@ class ElidedLabel(QLabel):
     It shows as much as fits and its whole text as the tooltip.
     """
 
-    def __init__(self, text: str = "", role: str = "muted") -> None:
+    def __init__(
+        self,
+        text: str = "",
+        role: str = "muted",
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
         super().__init__()
+        self._mode = mode
         self.setProperty("role", role)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -71,7 +77,7 @@ class ElidedLabel(QLabel):
 
     def _elide(self) -> None:
         shown = self.fontMetrics().elidedText(
-            self._whole, Qt.TextElideMode.ElideRight, max(self.width(), 8)
+            self._whole, self._mode, max(self.width(), 8)
         )
         self.setText(shown)
         self.setToolTip(self._whole if shown != self._whole else "")

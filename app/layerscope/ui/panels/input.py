@@ -34,7 +34,7 @@ from layerscope.ui.widgets.tensor_editor import TensorEditor
 FORM_FROM_PX = 250
 FORM_BESIDE_TENSOR_PX = 148
 LEAST_PAGE_PX = 64
-FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.51, 170, 256
+FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.56, 170, 272
 
 
 class InputPanel(Panel):
@@ -192,9 +192,11 @@ class InputPanel(Panel):
             offered = any(spec.group == "Sizes" for spec in session.setting_specs)
             self.tensor.set_sizes_shown(not offered)
         self._place_form(bool(session.setting_specs))
-        self.set_clause(
-            "your drawing" if self.draw.isChecked() else source_words(slot, source)
-        )
+        words = source_words(slot, source)
+        if takes_pictures:
+            words = "your drawing" if self.draw.isChecked() else words
+            words = " · ".join(filter(None, (words, self.picture.size_words())))
+        self.set_clause(words)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """Give the form room only where there is some."""

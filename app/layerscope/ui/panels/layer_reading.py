@@ -141,7 +141,8 @@ class LayerReading:
         inner = math.prod(self.map_size)
         batch = self.summary.shape[0] if len(self.summary.shape) > 3 else 1
         whole = math.prod(self.summary.shape) // max(1, inner * batch)
-        return f"{shown} channels" if shown >= whole else f"{shown} of {whole} channels"
+        words = "channel" if whole == 1 else "channels"
+        return f"{shown} {words}" if shown >= whole else f"{shown} of {whole} {words}"
 
     def flat_channels(self) -> dict[int, str]:
         """Return a word for the tiles whose values are all the same, by position."""

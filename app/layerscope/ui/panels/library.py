@@ -158,7 +158,7 @@ class LibraryPanel(Panel):
         if report is None:
             return "open"
         opset = report.opsets.get("ai.onnx") or report.opsets.get("")
-        parts = [f"{report.n_nodes} nodes"]
+        parts = [f"{report.n_nodes:,} node{'s' if report.n_nodes != 1 else ''}"]
         if opset:
             parts.append(f"opset {opset}")
         parts.append(size_of(report.file_bytes))

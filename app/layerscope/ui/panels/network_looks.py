@@ -13,6 +13,7 @@ from layerscope.protocol.values import Dimension
 from layerscope.ui import theme
 
 _LONGEST = 300
+_LONGEST_SIZE_NAME = 9
 
 
 def compact_shape(shape: Iterable[Dimension]) -> str:
@@ -24,10 +25,16 @@ def compact_shape(shape: Iterable[Dimension]) -> str:
         sizes = sizes[1:]
     while len(sizes) > 1 and sizes[-1] == 1:
         sizes.pop()
-    words = ["?" if size is None else str(size)[:12] for size in sizes]
+    words = [_size_word(size) for size in sizes]
     if len(words) >= 2 and words[-1] == words[-2] and words[-1] != "?":
         words[-2:] = [f"{words[-1]}²"]
     return " × ".join(words)
+
+
+def _size_word(size: Dimension) -> str:
+    """Return a size; a name made by a program says no more than a question mark."""
+    word = "?" if size is None else str(size)
+    return word if len(word) <= _LONGEST_SIZE_NAME else "?"
 
 
 def shown(text: str, longest: int = _LONGEST) -> str:

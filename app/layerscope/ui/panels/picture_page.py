@@ -53,7 +53,9 @@ class PicturePage(QWidget):
         self._stack.addWidget(self.view)
         self._stack.addWidget(self.canvas)
         self._tools = self._make_tools()
-        self._caption = ElidedLabel(role="caption")
+        # File names differ at their ends as often as at their beginnings.
+        middle = Qt.TextElideMode.ElideMiddle
+        self._caption = ElidedLabel(role="caption", mode=middle)
         self._back = title_button(
             "",
             "Previous picture of the folder (Alt+Left)",
@@ -111,7 +113,12 @@ class PicturePage(QWidget):
         fresh = self._controller.pictures.revision > self._since
         if pixels is not None and (fresh or self.view.pixels is None):
             self.view.set_picture(pixels)
-        self._caption.set_whole(self._words(source))
+        self._caption.set_whole(_file_name(source))
+
+    def size_words(self) -> str:
+        """Return width and height of the picture shown, empty for none."""
+        pixels = None if self.drawing else self.view.pixels
+        return "" if pixels is None else f"{pixels.shape[1]} × {pixels.shape[0]}"
 
     def step(self, delta: int) -> None:
         """Take another picture of the same folder."""
@@ -130,15 +137,6 @@ class PicturePage(QWidget):
         clause = f"{pixels.shape[0]} rows × {pixels.shape[1]} columns, RGB"
         TableWindow(self, "Input picture", clause, TableModel((), pixels)).show()
 
-    def _words(self, source: InputSource | None) -> str:
-        words = []
-        if isinstance(source, PictureFile):
-            words.append(Path(source.path).name)
-        pixels = self.view.pixels
-        if pixels is not None:
-            words.append(f"{pixels.shape[1]} × {pixels.shape[0]}")
-        return " · ".join(words)
-
     def _preview(self, source: InputSource | None) -> None:
         engine = self._controller.session.engine
         if isinstance(source, PictureFile) and engine in ("ready", "busy"):
@@ -156,7 +154,6 @@ class PicturePage(QWidget):
         ):
             pixels = self._controller.get_array(event.array)
             self.view.set_picture(pixels.astype(np.uint8, copy=False))
-            self._caption.set_whole(self._words(self._source))
 
     def _make_tools(self) -> QWidget:
         bar = QWidget()
@@ -196,6 +193,10 @@ class PicturePage(QWidget):
 
     def _clear(self) -> None:
         self.canvas.clear()
+
+
+def _file_name(source: InputSource | None) -> str:
+    return Path(source.path).stem if isinstance(source, PictureFile) else ""
 
 
 def _canvas_size(slot: InputSlot | None) -> tuple[int, int]:

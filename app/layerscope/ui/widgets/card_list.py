@@ -36,6 +36,7 @@ from layerscope.ui import resources, theme
 ROW_HEIGHT = 42
 HEADING_HEIGHT = 28
 BADGE = 28.0
+_DOT = " · "
 _CARD_ROLE = Qt.ItemDataRole.UserRole
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -268,5 +269,12 @@ def _paint_words(painter: QPainter, area: QRectF, card: Card) -> None:
     painter.drawText(
         lower,
         Qt.AlignmentFlag.AlignVCenter,
-        QFontMetricsF(detail).elidedText(card.detail, right, area.width()),
+        _fitting(card.detail, QFontMetricsF(detail), area.width()),
     )
+
+
+def _fitting(detail: str, metrics: QFontMetricsF, width: float) -> str:
+    """Return as many of the facts between the dots as fit, each of them whole."""
+    while metrics.horizontalAdvance(detail) > width and _DOT in detail:
+        detail = detail.rpartition(_DOT)[0]
+    return metrics.elidedText(detail, Qt.TextElideMode.ElideRight, width)

@@ -16,6 +16,7 @@ from layerscope.ui.widgets.readable import number
 
 _LEAST_AXIS = 34
 _FOOT = 16
+_LEAST_APART = 8
 _FLAT_SHARE = 0.2
 _TALL = 4.0
 
@@ -195,8 +196,12 @@ class Curve(QWidget):
         n = self._samples.size
         plural = "" if n == 1 else "s"
         right, left = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignLeft
-        painter.drawText(foot, right, "now")
-        painter.drawText(foot, left, f"last {n} {self._noun}{plural}")
+        since = f"last {n} {self._noun}{plural}"
+        painter.drawText(foot, left, since)
+        # In a narrow plot the two would run into each other.
+        measure = painter.fontMetrics().horizontalAdvance
+        if measure(since) + measure("now") + _LEAST_APART < foot.width():
+            painter.drawText(foot, right, "now")
         if self._median is not None and low <= self._median <= high:
             y = rect.bottom() - (self._median - low) / (high - low) * rect.height()
             painter.setPen(QPen(theme.colour("muted"), 1, Qt.PenStyle.DashLine))

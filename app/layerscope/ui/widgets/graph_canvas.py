@@ -121,10 +121,11 @@ class GraphCanvas(QWidget):
         if scene is not None and anchor is not None and after is not None:
             self.view.pan(anchor[0] - after[0], anchor[1] - after[1])
             self._moved = True
+            self.begun.emit(self.view.kept_height(scene.bounds))
         else:
             self._begun = self._moved = False
             if scene is not None:
-                self.begun.emit(self.view.readable_height(scene.bounds))
+                self.begun.emit(self.view.wanted_height(scene.bounds))
             self._begin()
         self._changed_view()
 

@@ -8,9 +8,11 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 
 from layerscope.ui import theme
+from layerscope.ui.widgets.card_labels import short_name, short_shape
 
 RADIUS = 6.0
 _THINNEST_PICTURE = 14.0
+_LARGER = 4.0
 
 
 class CardWords(NamedTuple):
@@ -66,8 +68,8 @@ class CardPainter:
 
     def __init__(self, scale: float) -> None:
         self.scale = scale
-        name_px = min(max(round(12 * scale), 10), 20)
-        text_px = min(max(round(11 * scale), 9), 18)
+        name_px = min(max(letters_px(12, scale), 10), 20)
+        text_px = min(max(letters_px(11, scale), 9), 18)
         self.name_font = theme.font(name_px, 600)
         self.text_font = theme.font(text_px)
         self._name_metrics = QFontMetricsF(self.name_font)
@@ -75,13 +77,12 @@ class CardPainter:
         self._fitted: dict[tuple[str, bool, int], str] = {}
 
     def fit(self, text: str, width: float, *, bold: bool = False) -> str:
-        """Return `text`, its middle left out where it is too long."""
+        """Return a name (bold) or a shape, made shorter where it is too long."""
         key = (text, bold, int(width))
         if key not in self._fitted:
             metrics = self._name_metrics if bold else self._text_metrics
-            self._fitted[key] = metrics.elidedText(
-                text[:400], Qt.TextElideMode.ElideMiddle, width
-            )
+            shorten = short_name if bold else short_shape
+            self._fitted[key] = shorten(text[:400], width, metrics.horizontalAdvance)
         return self._fitted[key]
 
     def card(
@@ -122,10 +123,9 @@ class CardPainter:
                 text = getattr(words, kind)
                 painter.setFont(self.name_font if bold else self.text_font)
                 painter.setPen(QColor(palette.text if bold else palette.muted))
-                fitted = self.fit(text, place.width() + 4, bold=bold)
-                painter.drawText(
-                    place.adjusted(-4, 0, 4, 0), Qt.AlignmentFlag.AlignCenter, fitted
-                )
+                wide = place.adjusted(1.5 - pad, 0, pad - 1.5, 0)
+                fitted = self.fit(text, wide.width(), bold=bold)
+                painter.drawText(wide, Qt.AlignmentFlag.AlignCenter, fitted)
             top += height
         painter.setOpacity(1.0)
 
@@ -180,8 +180,7 @@ class CardPainter:
         font = theme.font(min(max(round(12 * self.scale), 9), 16), 600)
         painter.setFont(font)
         painter.setPen(QColor(palette.muted))
-        left = max(rect.left(), 0.0) + 8  # stays in sight while its frame does
-        place = QRectF(left, rect.top() + 1, rect.right() - left - 8, height)
+        place = title_place(rect, nested, height)
         if place.width() < 16:
             return
         text = QFontMetricsF(font).elidedText(
@@ -192,6 +191,22 @@ class CardPainter:
             Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft,
             text,
         )
+
+
+def letters_px(size: int, scale: float) -> int:
+    """Return the height of letters at a zoom: large cards give room to pictures."""
+    return round(size * scale if scale <= 1 else size + _LARGER * (scale - 1))
+
+
+def title_place(rect: QRectF, nested: int, height: float) -> QRectF:
+    """Return where the name of a frame stands: in sight while the frame is.
+
+    Where the tops of nested frames are out of sight, their names stand one below
+    the other.
+    """
+    left = max(rect.left(), 0.0) + 8
+    top = min(max(rect.top(), nested * height), rect.bottom() - height) + 1
+    return QRectF(left, top, rect.right() - left - 8, height)
 
 
 def cut_to(image: QImage, target: QRectF) -> QRectF:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from layerscope.ui.widgets.graph_scene import Area
@@ -9,6 +10,10 @@ from layerscope.ui.widgets.graph_scene import Area
 SMALLEST, LARGEST = 1e-5, 4.0
 COMFORTABLE = 1.3
 READABLE = 0.6
+# A graph of one line of cards may ask for so much to fill the width.
+LEISURELY_PX = 172.0
+# Where not all of it fits side by side, cards need not be that small.
+WIDE_READABLE = 0.75
 MARGIN = 6.0
 
 
@@ -73,14 +78,31 @@ class GraphView:
         if self.scale >= READABLE:
             return
         tall = (self.height - 2 * MARGIN) / max(bounds.bottom - bounds.top, 1.0)
-        self.scale = min(max(tall, READABLE), 1.0)
-        self.x = bounds.left - MARGIN / self.scale
-        self.y = (bounds.top + bounds.bottom) / 2 - self.height / 2 / self.scale
+        across = (self.width - 2 * MARGIN) / max(bounds.right - bounds.left, 1.0)
+        least = READABLE if across >= READABLE else WIDE_READABLE
+        self.scale = min(max(tall, least), 1.0)
+        self.centre((bounds.left + bounds.right) / 2, (bounds.top + bounds.bottom) / 2)
+        if across < self.scale:
+            self.x = bounds.left - MARGIN / self.scale
 
-    @staticmethod
-    def readable_height(bounds: Area) -> int:
-        """Return the pixels that `bounds` takes from top to bottom when readable."""
-        return round((bounds.bottom - bounds.top) * READABLE + 2 * MARGIN)
+    def wanted_height(self, bounds: Area) -> int:
+        """Return the pixels that `bounds` wants from top to bottom.
+
+        Enough to be readable, and what fills the width, as far as a line of cards
+        goes.
+        """
+        tall = bounds.bottom - bounds.top
+        across = (self.width - 2 * MARGIN) / max(bounds.right - bounds.left, 1.0)
+        leisurely = min(tall * min(across, COMFORTABLE) + 2 * MARGIN, LEISURELY_PX)
+        return math.ceil(max(tall * READABLE + 2 * MARGIN, leisurely))
+
+    def kept_height(self, bounds: Area) -> int:
+        """Return the pixels that `bounds` wants if the zoom stays as it is.
+
+        A block that was opened stands higher than the line it was in.
+        """
+        tall = (bounds.bottom - bounds.top) * self.scale + 2 * MARGIN
+        return max(math.ceil(tall), self.wanted_height(bounds))
 
     def centre(self, x: float, y: float) -> None:
         """Bring a place to the middle."""

@@ -60,11 +60,22 @@ class OverlayView(ImageView):
         if self._mask is not None:
             painter.drawImage(target, self._mask)
         for box in reversed(self._boxes):
-            _paint_box(painter, target, box)
+            painter.setPen(QPen(QColor(*box.colour), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(_frame_of(target, box), 3, 3)
+        font = theme.font(11, 600)
+        painter.setFont(font)
+        for box, tag in _tags(target, self._boxes, QFontMetricsF(font)):
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(*box.colour))
+            painter.drawRoundedRect(tag, 3, 3)
+            # The tags' colours are light enough in both themes for dark letters.
+            painter.setPen(QColor("#06121c"))
+            painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, box.text)
 
 
-def _paint_box(painter: QPainter, target: QRectF, box: LabelledBox) -> None:
-    frame = QRectF(
+def _frame_of(target: QRectF, box: LabelledBox) -> QRectF:
+    return QRectF(
         QPointF(
             target.left() + box.left * target.width(),
             target.top() + box.top * target.height(),
@@ -74,29 +85,29 @@ def _paint_box(painter: QPainter, target: QRectF, box: LabelledBox) -> None:
             target.top() + box.bottom * target.height(),
         ),
     ).intersected(target)
-    colour = QColor(*box.colour)
-    painter.setPen(QPen(colour, 2))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRoundedRect(frame, 3, 3)
-    if not box.text:
-        return
-    font = theme.font(11, 600)
-    painter.setFont(font)
-    metrics = QFontMetricsF(font)
-    width, height = metrics.horizontalAdvance(box.text) + 8, metrics.height() + 2
-    # Above the box where there is room, else just inside it.
-    top = frame.top() - height
-    tag = QRectF(
-        frame.left() - 1, top if top >= target.top() else frame.top(), width, height
-    )
-    if tag.right() > target.right():
-        tag.moveRight(target.right())
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawRoundedRect(tag, 3, 3)
-    # The tags' colours are light enough in both themes for dark letters.
-    painter.setPen(QColor("#06121c"))
-    painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, box.text)
+
+
+def _tags(
+    target: QRectF, boxes: tuple[LabelledBox, ...], metrics: QFontMetricsF
+) -> list[tuple[LabelledBox, QRectF]]:
+    """Return where names stand: above a box, below it, inside it, or nowhere.
+
+    A name that would cover another one is left out; the list beside has them all.
+    """
+    placed: list[tuple[LabelledBox, QRectF]] = []
+    for box in boxes:
+        if not box.text:
+            continue
+        frame = _frame_of(target, box)
+        width, height = metrics.horizontalAdvance(box.text) + 8, metrics.height() + 2
+        left = max(target.left(), min(frame.left() - 1, target.right() - width))
+        for top in (frame.top() - height, frame.bottom(), frame.top()):
+            tag = QRectF(left, top, width, height)
+            inside = top >= target.top() and tag.bottom() <= target.bottom()
+            if inside and not any(tag.intersects(other) for _, other in placed):
+                placed.append((box, tag))
+                break
+    return placed
 
 
 class CompareView(ImageView):
