@@ -7,6 +7,4 @@ from pathlib import Path
 from training.cifar10_resnet import train_and_publish
 
 if __name__ == "__main__":
-    train_and_publish(
-        Path(__file__).parent, widths=(24, 64, 128), depths=(1, 2, 2), title="medium"
-    )
+    train_and_publish(Path(__file__).parent, widths=(48, 144, 144), title="medium")

@@ -15,7 +15,7 @@ from training.resnet import ResNet
 
 
 def train_and_publish(
-    folder: Path, *, widths: tuple[int, ...], depths: tuple[int, ...], title: str
+    folder: Path, *, widths: tuple[int, int, int], title: str
 ) -> None:
     """Train one network, export it, measure it with onnxruntime, write its card.
 
@@ -23,7 +23,7 @@ def train_and_publish(
     ----------
     folder : Path
         ``models/<id>``, which receives the files.
-    widths, depths : tuple of int
+    widths : tuple of int
         See `ResNet`.
     title : str
         The word for its size in the card.
@@ -36,7 +36,7 @@ def train_and_publish(
     )
     quick = parser.parse_args().quick
     torch.manual_seed(0)
-    network = ResNet(widths, depths)
+    network = ResNet(widths)
     recipe = classifier.Recipe()
     train_split, test_split = cifar10.load(limit_per_class=64 if quick else None)
     cache = Path(os.environ.get("LAYERSCOPE_TRAIN_CACHE", "out/training"))
@@ -59,7 +59,7 @@ def train_and_publish(
         title=title,
         n_parameters=sum(p.numel() for p in network.parameters()),
         figure=figure,
-        epochs=recipe.total_epochs,
+        epochs=recipe.epochs,
         n_pictures=len(test_split.labels),
     )
     sys.stdout.write(f"{target}: {100 * figure:.2f} % of {len(test_split.labels)}\n")

@@ -180,9 +180,7 @@ def train(
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     biases = [m.bias for m in network.modules() if isinstance(m, Norm)]
     known = {id(bias) for bias in biases}
-    others = [
-        p for p in network.parameters() if p.requires_grad and id(p) not in known
-    ]
+    others = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
     return torch.optim.SGD(
         [
             {"params": biases, "lr": recipe.learning_rate * recipe.bias_factor},

@@ -246,5 +246,6 @@ nothing that matters.
 
 Data: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009, for
 research use; no picture of it is part of this folder. Network: He et al., "Deep
-Residual Learning for Image Recognition", 2015. The weights are our own and Apache-2.0.
+Residual Learning for Image Recognition", 2015, trained after Jordan, "94% on CIFAR-10
+in 3.29 Seconds on a Single GPU", 2024. The weights are our own and Apache-2.0.
 """

@@ -352,8 +352,6 @@ class Controller:
         if self.client.running:
             self.client.send(CloseModel(job=self.client.next_job(), model=model))
 
-    # --- inside -----------------------------------------------------------------
-
     def ready_to_run(self) -> None:
         """Run for the first time, since a model has just been made ready."""
         self._scheduler.run_once()
