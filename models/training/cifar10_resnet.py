@@ -59,7 +59,7 @@ def train_and_publish(
         title=title,
         n_parameters=sum(p.numel() for p in network.parameters()),
         figure=figure,
-        epochs=recipe.epochs,
+        epochs=recipe.total_epochs,
         n_pictures=len(test_split.labels),
     )
     sys.stdout.write(f"{target}: {100 * figure:.2f} % of {len(test_split.labels)}\n")

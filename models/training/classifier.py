@@ -25,11 +25,14 @@ class Recipe:
 
     Attributes
     ----------
-    epochs : int
+    epochs, second_epochs : int
+        Of a first cycle of the learning rate, and of a second one.
     batch_size : int
     learning_rate : float
-        Peak, for the mean loss of a batch; it rises to it over the first 23 % of the
-        steps from a fifth of it, and falls to 7 % of it.
+        Peak, for the mean loss of a batch; it rises to it over the first 23 % of a
+        cycle from a fifth of it, and falls to 7 % of it.
+    second_share : float
+        Of that peak, for the second cycle, which falls to nothing.
     bias_factor : float
         How much faster the biases of the normalisations learn.
     momentum : float
@@ -47,8 +50,10 @@ class Recipe:
     """
 
     epochs: int = 14
+    second_epochs: int = 10
     batch_size: int = 512
     learning_rate: float = 0.75
+    second_share: float = 0.5
     bias_factor: float = 64.0
     momentum: float = 0.85
     weight_decay: float = 1e-3
@@ -57,11 +62,20 @@ class Recipe:
     lookahead_steps: int = 5
     seed: int = 0
 
-    def rate(self, done: float) -> float:
-        """Return the share of the peak rate at a point in time, 0 to 1."""
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of both cycles."""
+        return self.epochs + self.second_epochs
+
+    def rate(self, epoch: float) -> float:
+        """Return the share of the peak rate at a point in time, in epochs."""
+        share, last, done = 1.0, 0.07, epoch / self.epochs
+        if done >= 1:
+            share, last = self.second_share, 0.0
+            done = (epoch - self.epochs) / self.second_epochs
         if done < 0.23:
-            return 0.2 + 0.8 * done / 0.23
-        return 1 - 0.93 * (done - 0.23) / 0.77
+            return share * (0.2 + 0.8 * done / 0.23)
+        return share * (1 - (1 - last) * (done - 0.23) / 0.77)
 
     def average_decay(self, done: float) -> float:
         """Return how much of the average the weights are pulled back to."""
@@ -117,7 +131,7 @@ def train(
     optimiser = _optimiser(network, recipe)
     loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     steps_per_epoch = max(1, len(train_split.labels) // recipe.batch_size)
-    total = steps_per_epoch * recipe.epochs
+    total = steps_per_epoch * recipe.total_epochs
     first_epoch = 0
     if checkpoint is not None and checkpoint.is_file():
         saved = torch.load(checkpoint, weights_only=True)
@@ -126,7 +140,7 @@ def train(
         optimiser.load_state_dict(saved["optimiser"])
         first_epoch = saved["epoch"]
     peaks = [group["lr"] for group in _optimiser(network, recipe).param_groups]
-    for epoch in range(first_epoch, recipe.epochs):
+    for epoch in range(first_epoch, recipe.total_epochs):
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
         network.train()
         loss_sum = 0.0
@@ -140,7 +154,7 @@ def train(
         for step, (pictures, labels) in enumerate(batches):
             number = epoch * steps_per_epoch + step
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-                group["lr"] = peak * recipe.rate(number / total)
+                group["lr"] = peak * recipe.rate(number / steps_per_epoch)
                 group["weight_decay"] = recipe.weight_decay / peak
             pictures = pictures.contiguous(memory_format=torch.channels_last)
             loss = loss_of(network(pictures), labels)
@@ -157,7 +171,7 @@ def train(
                 return network.eval()
         reached = accuracy(network, test_split)
         sys.stdout.write(
-            f"epoch {epoch + 1}/{recipe.epochs}  "
+            f"epoch {epoch + 1}/{recipe.total_epochs}  "
             f"loss {loss_sum / steps_per_epoch:.3f}  "
             f"test {100 * reached:.2f} %  {time.monotonic() - started:.0f} s\n"
         )
