@@ -12,6 +12,7 @@ from layerscope.protocol.values import ArrayRef
 from layerscope.state.session import Pictures, Selection, Session
 
 RECORDED = (
+    "start",
     "close_model",
     "open_path",
     "open_model",

@@ -92,9 +92,10 @@ class Controller:
     # --- life -----------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the engine."""
-        self.session.engine = "starting"
-        self.client.start()
+        """Start the engine, unless it runs."""
+        if not self.client.running:
+            self.session.engine = "starting"
+            self.client.start()
 
     def close(self) -> None:
         """End the engine and free what belongs to it."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -70,7 +70,7 @@ def window(model: str = "", source: str = "") -> int:
     """
     if not has_display():
         return first_run_offscreen(model, source)
-    with _controller() as controller:
+    with _controller(start=False) as controller:
         return run_window(controller, model, source)
 
 
@@ -84,7 +84,13 @@ def run_window(controller: Any, model: str = "", source: str = "") -> int:
     shown.show()
     # Kept here, for its subscription to the session is a weak one.
     opener = _Opener(controller, model, source)
-    opener.connect(live=True)
+
+    def begin() -> None:
+        controller.start()
+        opener.connect(live=True)
+
+    # First the window, then the process that would compete with it for the cores.
+    QTimer.singleShot(0, begin)
     try:
         return app.exec()
     finally:
@@ -301,10 +307,11 @@ def _window_icon() -> QIcon:
 
 
 @contextmanager
-def _controller() -> Iterator[Controller]:
-    """Yield a controller whose engine runs, and end it."""
+def _controller(*, start: bool = True) -> Iterator[Controller]:
+    """Yield a controller, by default one whose engine runs, and end it."""
     controller = Controller(EngineClient(), Preferences())
-    controller.start()
+    if start:
+        controller.start()
     try:
         yield controller
     finally:
