@@ -73,9 +73,10 @@ def _module_path(node: onnx.NodeProto, modules: dict[str, nn.Module]) -> str:
     """Return the path of the module that `node` came from.
 
     A batch normalisation that was folded into a convolution leaves its own scope
-    on the node; the weight tells which convolution it really is.
+    on the node; the weight tells which convolution it really is. Of a normalisation
+    that stayed it tells nothing, for the exporter keeps equal scales only once.
     """
-    for name in node.input:
+    for name in node.input if node.op_type != "BatchNormalization" else ():
         owner, _, leaf = name.rpartition(".")
         if leaf == "weight" and owner in modules:
             return owner

@@ -77,6 +77,7 @@ def test_published_model_runs_with_any_batch_and_reads_well(published):
     names = [output for node in model.graph.node for output in node.output]
     assert "stage1.relu1" in names
     assert "stage2.add" in names
+    assert {"stage1.bn1", "stage2.bn1", "stage3.bn1"} <= set(names)
     assert names[-1] == "logits"
     weights = {initializer.name for initializer in model.graph.initializer}
     assert {"stem.conv.weight", "stem.conv.bias", "head.weight"} <= weights
