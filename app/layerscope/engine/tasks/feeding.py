@@ -232,13 +232,13 @@ def fitted(array: Array, slot: InputSlot) -> Array:
     if values.dtype == kind:
         if isinstance(array, np.memmap):
             return np.array(values, dtype=kind, order="C")
-        return np.ascontiguousarray(values)
+        return np.asarray(values, order="C")  # keeps a scalar a scalar
     if values.dtype.kind not in "biuf" or not _holds(values, kind):
         raise BadInputError(
             f"Input {slot.name} takes {slot.tensor.dtype}, but the array given holds "
             f"{values.dtype} values that do not fit; convert it first."
         )
-    return np.ascontiguousarray(values.astype(kind))
+    return np.asarray(values.astype(kind), order="C")
 
 
 def _agree(shape: tuple[object, ...], given: tuple[int, ...]) -> bool:
