@@ -32,7 +32,7 @@ class RunScheduler:
 
     While live, a changing input (camera, video, fed-back state) runs as fast as
     the engine can; an input that stands still repeats at most 30 times a second
-    and leaves the machine half of the time.
+    and leaves the machine a third of the time.
     """
 
     def __init__(self, controller: Controller) -> None:
@@ -143,8 +143,9 @@ class RunScheduler:
         self._took_s = time.monotonic() - self._sent
         session = self._controller.session
         session.running = False
+        if isinstance(event, Failed):
+            session.live = False
         if isinstance(event, Failed | Cancelled):
-            session.live = session.live and not isinstance(event, Failed)
             return
         first, self._first = self._first, False
         if first and self._took_s * 1e3 < PROFILE_BELOW_MS:
@@ -165,6 +166,3 @@ class RunScheduler:
             return True
         pause = max(STILL_INTERVAL_S, self._took_s * (1 + IDLE_SHARE))
         return time.monotonic() - self._sent >= pause
-
-
-__all__ = ["RunAnswered", "RunScheduler"]

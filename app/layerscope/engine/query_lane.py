@@ -12,7 +12,7 @@ import numpy.typing as npt
 from layerscope.core.errors import BadInputError
 from layerscope.engine import pictures, tasks
 from layerscope.engine.jobs import CancelToken, Steps
-from layerscope.engine.model import layout, reading, weights
+from layerscope.engine.model import layout, reading, receptive_field, weights
 from layerscope.engine.open_models import ModelInUse, OpenModels
 from layerscope.engine.run_lane import explained
 from layerscope.engine.runtime import devices
@@ -185,8 +185,6 @@ def _plain(value: Any) -> Any:
 def _receptive_field(
     command: FindReceptiveField, model: ModelInUse
 ) -> ReceptiveFieldFound:
-    from layerscope.engine.model import receptive_field
-
     measured = model.running.measured_shapes(model.feeds) if model.running else {}
     shapes = {name: shape for name, (_, shape) in measured.items()}
     shapes.update({name: feed.shape for name, feed in model.feeds.items()})

@@ -54,8 +54,6 @@ from layerscope.protocol.values import StageTimes, TensorShape
 LAYERS_A_PAGE = 2000
 SHAPES_A_PAGE = 3000
 
-Pictures = dict[str, npt.NDArray[np.uint8]]
-
 
 class RunLane:
     """What the run lane knows between jobs.
@@ -64,13 +62,11 @@ class RunLane:
     ----------
     ring : FrameRing
         Where pictures are published.
-    arrays_in, arrays_out : ArrayArena
-        From the window, and to it.
+    arrays_in : ArrayArena
+        From the window.
     """
 
-    def __init__(
-        self, ring: FrameRing, arrays_in: ArrayArena, arrays_out: ArrayArena
-    ) -> None:
+    def __init__(self, ring: FrameRing, arrays_in: ArrayArena) -> None:
         devices.start_runtime()
         self.models = OpenModels()
         self._ring = ring

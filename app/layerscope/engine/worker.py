@@ -183,7 +183,7 @@ class Worker:
                 faults.break_lane()
                 from layerscope.engine.run_lane import RunLane
 
-                self._lane = RunLane(self._ring, self._arrays_in, self._arrays_out)
+                self._lane = RunLane(self._ring, self._arrays_in)
             return self._lane
 
     def _end(self, job: int, event: Event) -> None:
