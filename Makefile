@@ -30,13 +30,13 @@ check: setup-test  ## the checks that run nothing: style, types, who imports who
 bench: setup-test  ## measure what must hold; a table and out/bench.json
 	$(BIN)/python packaging/bench/main.py
 
-models: setup-test  ## train the bundled models, or go on where a training stopped
-	@set -e; for script in models/*/train.py; do \
+models: setup-test  ## train the bundled models, or MODEL=<id>; go on where one stopped
+	@set -e; for script in models/$(or $(MODEL),*)/train.py; do \
 	    PYTHONPATH=models $(BIN)/python $$script; \
 	done
 
-verify-models: setup-test  ## measure the figure of every card again
-	PYTHONPATH=models $(BIN)/python models/training/verify.py
+verify-models: setup-test  ## measure the figure of every card again, or of MODEL=<id>
+	PYTHONPATH=models $(BIN)/python models/training/verify.py $(MODEL)
 
 setup:  ## make .venv with the pinned versions; at once where that is done
 	@packaging/setup.sh run

@@ -8,7 +8,6 @@ Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+
+from training import quick
 
 CLASSES = (
     "airplane",
@@ -58,7 +59,7 @@ def corpus_folder() -> Path:
     SystemExit
         If ``LAYERSCOPE_CORPUS`` names no folder that holds the archive.
     """
-    folder = Path(os.environ.get("LAYERSCOPE_CORPUS", "../shared"))
+    folder = quick.corpus()
     if not (folder / "data" / "cifar10-jpeg.tar.gz").is_file():
         raise SystemExit(
             f"CIFAR-10 was looked for in {folder}/data/cifar10-jpeg.tar.gz and is not "
@@ -76,8 +77,7 @@ def load(limit_per_class: int | None = None) -> tuple[Split, Split]:
         Read only so many pictures of each class, for a quick run.
     """
     archive = corpus_folder() / "data" / "cifar10-jpeg.tar.gz"
-    cache = Path(os.environ.get("LAYERSCOPE_TRAIN_CACHE", "out/training"))
-    cache_file = cache / "cifar10.npz"
+    cache_file = quick.checkpoint_folder() / "cifar10.npz"
     if limit_per_class is None and cache_file.is_file():
         with np.load(cache_file, allow_pickle=False) as arrays:
             return (
@@ -109,7 +109,6 @@ def load(limit_per_class: int | None = None) -> tuple[Split, Split]:
         for name in ("train", "test")
     }
     if limit_per_class is None:
-        cache.mkdir(parents=True, exist_ok=True)
         np.savez(
             cache_file,
             train_x=splits["train"].pictures,

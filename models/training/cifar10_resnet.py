@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import torch
 
-from training import cifar10, classifier, publish
+from training import cifar10, classifier, publish, quick
 from training.resnet import ResNet
 
 
 def train_and_publish(
-    folder: Path, *, widths: tuple[int, int, int], title: str
+    folder: Path,
+    *,
+    widths: tuple[int, int, int],
+    title: str,
+    recipe: classifier.Recipe | None = None,
 ) -> None:
     """Train one network, export it, measure it with onnxruntime, write its card.
 
@@ -27,28 +28,24 @@ def train_and_publish(
         See `ResNet`.
     title : str
         The word for its size in the card.
+    recipe : Recipe, optional
+        How long and how fast; the recipe's own defaults without.
     """
-    parser = argparse.ArgumentParser(description=f"Train {folder.name}.")
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="five seconds on a few pictures, into a temporary folder",
-    )
-    quick = parser.parse_args().quick
+    quick_run = quick.arguments(folder.name).quick
+    quick.threads()
     torch.manual_seed(0)
     network = ResNet(widths)
-    recipe = classifier.Recipe()
-    train_split, test_split = cifar10.load(limit_per_class=64 if quick else None)
-    cache = Path(os.environ.get("LAYERSCOPE_TRAIN_CACHE", "out/training"))
+    recipe = recipe or classifier.Recipe()
+    train_split, test_split = cifar10.load(limit_per_class=64 if quick_run else None)
     trained = classifier.train(
         network,
         train_split,
         test_split,
         recipe,
-        None if quick else cache / f"{folder.name}.pt",
-        time_limit_s=5.0 if quick else None,
+        None if quick_run else quick.checkpoint_folder() / f"{folder.name}.pt",
+        time_limit_s=5.0 if quick_run else None,
     )
-    target = Path(tempfile.mkdtemp(prefix=folder.name)) if quick else folder
+    target = quick.target_folder(folder, quick_run)
     publish.picture_classifier(
         trained.to(memory_format=torch.contiguous_format), target
     )

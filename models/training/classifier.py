@@ -72,7 +72,7 @@ class Recipe:
         share, last, done = 1.0, 0.07, epoch / self.epochs
         if done >= 1:
             share, last = self.second_share, 0.0
-            done = (epoch - self.epochs) / self.second_epochs
+            done = (epoch - self.epochs) / max(1, self.second_epochs)
         if done < 0.23:
             return share * (0.2 + 0.8 * done / 0.23)
         return share * (1 - (1 - last) * (done - 0.23) / 0.77)

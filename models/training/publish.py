@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from training import cifar10, readable
+from training import cards, cifar10, readable
 
 OPSET = 18
 IR_VERSION = 10  # the newest that every onnxruntime since 1.18 reads
@@ -51,7 +52,7 @@ def picture_classifier(network: nn.Module, folder: Path) -> None:
         "id2label": {str(index): label for index, label in labels.items()},
         "label2id": {label: index for index, label in labels.items()},
     }
-    _write_json(folder / "config.json", config)
+    write_json(folder / "config.json", config)
     preprocessor = {
         "image_processor_type": "ConvNextImageProcessor",
         "do_resize": True,
@@ -64,32 +65,49 @@ def picture_classifier(network: nn.Module, folder: Path) -> None:
         "image_mean": list(cifar10.MEAN),
         "image_std": list(cifar10.STD),
     }
-    _write_json(folder / "preprocessor_config.json", preprocessor)
+    write_json(folder / "preprocessor_config.json", preprocessor)
 
 
-def exported(network: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
+def exported(
+    network: nn.Module,
+    *examples: torch.Tensor,
+    inputs: Sequence[str] = (INPUT,),
+    outputs: Sequence[str] = (OUTPUT,),
+    dynamic_shapes: tuple[Mapping[int, object] | None, ...] | None = None,
+    opset: int = OPSET,
+) -> onnx.ModelProto:
     """Return `network` as ONNX with readable names and a free batch size.
 
     Parameters
     ----------
     network : nn.Module
         Put into evaluation mode.
-    example : torch.Tensor
-        An input of the right shape, with a batch of at least two: the exporter
+    *examples : torch.Tensor
+        Inputs of the right shapes, with a batch of at least two: the exporter
         takes a batch of one for a constant.
+    inputs, outputs : sequence of str
+        What the graph calls them.
+    dynamic_shapes : tuple, optional
+        For each input its free axes, as ``torch.onnx.export`` takes them; without,
+        the first axis of every input is the batch.
+    opset : int
+        Version of the ONNX operators.
     """
     network.eval()
+    if dynamic_shapes is None:
+        batch = torch.export.Dim("batch")
+        dynamic_shapes = tuple({0: batch} for _ in examples)
     with warnings.catch_warnings():
         # The exporter itself uses what torch has since deprecated.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network,
-            (example,),
+            examples,
             dynamo=True,
-            opset_version=OPSET,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=opset,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=dynamic_shapes,
             verbose=False,
         )
     assert program is not None
@@ -97,6 +115,11 @@ def exported(network: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
     model.ir_version = min(model.ir_version, IR_VERSION)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def cpu_session(path: Path) -> onnxruntime.InferenceSession:
+    """Return a session of raw onnxruntime on the processor, with default options."""
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
 def measured_accuracy(
@@ -118,9 +141,7 @@ def measured_accuracy(
     session : InferenceSession, optional
         Of the published file; by default one is made with default options.
     """
-    session = session or onnxruntime.InferenceSession(
-        folder / MODEL_FILE, providers=["CPUExecutionProvider"]
-    )
+    session = session or cpu_session(folder / MODEL_FILE)
     config = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
     mean = np.asarray(config["image_mean"], np.float32).reshape(1, 3, 1, 1)
     std = np.asarray(config["image_std"], np.float32).reshape(1, 3, 1, 1)
@@ -133,6 +154,12 @@ def measured_accuracy(
         answer = np.argmax(logits, axis=1)
         right += int((answer == split.labels[start : start + 500]).sum())
     return right / len(split.labels)
+
+
+def cifar10_accuracy(folder: Path) -> float:
+    """Return the share of the CIFAR-10 test pictures that `folder` names rightly."""
+    _, test_split = cifar10.load()
+    return measured_accuracy(folder, test_split)
 
 
 def cifar10_card(
@@ -165,11 +192,8 @@ def cifar10_card(
         How many test pictures the figure was measured on.
     """
     size = (folder / MODEL_FILE).stat().st_size
-    text = _CARD.format(
-        model_id=model_id,
+    body = _CARD.format(
         title=title,
-        letter=title[:1].upper(),
-        accuracy=round(figure, 4),
         percent=100 * figure,
         n_pictures=n_pictures,
         n_parameters=n_parameters,
@@ -179,42 +203,31 @@ def cifar10_card(
         size=cifar10.SIZE,
         opset=OPSET,
     )
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    cards.write_card(
+        folder,
+        model_id=model_id,
+        title=f"CIFAR-10 ResNet {title[:1].upper()}",
+        task="image-classification",
+        dataset="cifar10",
+        dataset_name="CIFAR-10",
+        metric_type="accuracy",
+        metric="Accuracy",
+        value=figure,
+        teaches=_TEACHES,
+        body=body,
+    )
 
 
-def _write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON."""
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
+_TEACHES = (
+    "How a residual network goes from edges to textures to parts of things, one "
+    "block at a time, on pictures small enough to count the pixels."
+)
 _CARD = """\
----
-license: apache-2.0
-library_name: onnx
-pipeline_tag: image-classification
-datasets:
-- cifar10
-metrics:
-- accuracy
-model-index:
-- name: {model_id}
-  results:
-  - task:
-      type: image-classification
-    dataset:
-      type: cifar10
-      name: CIFAR-10
-      split: test
-    metrics:
-    - type: accuracy
-      name: Accuracy
-      value: {accuracy}
-layerscope:
-  title: CIFAR-10 ResNet {letter}
-  teaches: >-
-    How a residual network goes from edges to textures to parts of things, one
-    block at a time, on pictures small enough to count the pixels.
----
-
 # CIFAR-10 ResNet, {title}
 
 Says whether a picture shows an {classes}. Pictures are {size}x{size} pixels, which is

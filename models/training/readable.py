@@ -17,6 +17,7 @@ from torch import nn
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _CLASSES = "pkg.torch.onnx.class_hierarchy"
 _NAMESPACE = "namespace"
+_NORMALISATIONS = ("BatchNormalization", "LayerNormalization")
 
 
 def renamed(model: onnx.ModelProto, network: nn.Module) -> onnx.ModelProto:
@@ -74,14 +75,17 @@ def _module_path(node: onnx.NodeProto, modules: dict[str, nn.Module]) -> str:
 
     A batch normalisation that was folded into a convolution leaves its own scope
     on the node; the weight tells which convolution it really is. Of a normalisation
-    that stayed it tells nothing, for the exporter keeps equal scales only once.
+    that stayed it tells nothing, for the exporter keeps equal scales only once; nor of
+    a weight that two modules share, as an embedding and the head of a language model.
     """
-    for name in node.input if node.op_type != "BatchNormalization" else ():
+    scopes = [scope for scope in _metadata(node, _SCOPES)[:-1] if scope in modules]
+    own = scopes[-1] if scopes else ""
+    for name in node.input if node.op_type not in _NORMALISATIONS else ():
         owner, _, leaf = name.rpartition(".")
         if leaf == "weight" and owner in modules:
-            return owner
-    scopes = [scope for scope in _metadata(node, _SCOPES)[:-1] if scope in modules]
-    return scopes[-1] if scopes else ""
+            weight = getattr(modules[own], leaf, None)
+            return own if weight is modules[owner].weight else owner
+    return own
 
 
 def _leaf(node: onnx.NodeProto) -> tuple[str, str]:
@@ -124,6 +128,8 @@ def _role(node: onnx.NodeProto, position: int) -> str:
     """Return what ONNX calls this input: weight, bias, axes, shape, …."""
     if node.op_type in ("Conv", "Gemm", "MatMul"):
         return ("input", "weight", "bias")[position]
+    if node.op_type == "Gather" and position == 0:
+        return "weight"  # of an embedding
     formal = defs.get_schema(node.op_type, node.domain).inputs
     return str(formal[min(position, len(formal) - 1)].name).lower()
 

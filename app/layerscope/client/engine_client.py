@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import threading
 import time
 from collections.abc import Iterator
-from multiprocessing.connection import wait
 
 import msgspec
 
+from layerscope.client.inbox import Inbox
 from layerscope.client.process import EngineProcess, exit_words
 from layerscope.core import errors
 from layerscope.protocol import shared_memory
@@ -18,7 +17,6 @@ from layerscope.protocol.arrays import DEFAULT_BYTES, ArrayArena
 from layerscope.protocol.frames import FrameRing
 from layerscope.protocol.links import EngineLinks
 from layerscope.protocol.messages import (
-    MAX_MESSAGE_BYTES,
     Cancel,
     Cancelled,
     Command,
@@ -27,9 +25,7 @@ from layerscope.protocol.messages import (
     Failed,
     Finished,
     LastEvent,
-    MessageError,
     Shutdown,
-    decode_event,
     encode,
 )
 
@@ -96,10 +92,7 @@ class EngineClient:
         )
         self._jobs = itertools.count(1)
         self._process: EngineProcess | None = None
-        self._reader: threading.Thread | None = None
-        self._arrived = threading.Condition()
-        self._inbox: list[Event] = []
-        self._ended = False
+        self._inbox: Inbox | None = None
         self._pending: dict[int, Command] = {}
         self._cancels: dict[int, float] = {}
         self._wanted_end = False
@@ -119,14 +112,9 @@ class EngineClient:
         if self._process is not None:
             return
         self.frames.clear_heartbeat()
-        self._ended = False
         self._wanted_end = False
-        process = EngineProcess(self._entry, self._links)
-        self._process = process
-        self._reader = threading.Thread(
-            target=self._read, args=(process,), name="engine-reader", daemon=True
-        )
-        self._reader.start()
+        self._process = EngineProcess(self._entry, self._links)
+        self._inbox = Inbox(self._process)
 
     def next_job(self) -> int:
         """Return a job number that was not used before."""
@@ -142,6 +130,11 @@ class EngineClient:
         EngineLostError
             If no engine runs.
         """
+        if self._inbox is not None:
+            self._inbox.hand_back()
+        self._send(command)
+
+    def _send(self, command: Command) -> None:
         data = encode(command)
         if self._process is None:
             raise errors.EngineLostError(
@@ -161,25 +154,30 @@ class EngineClient:
 
     def poll(self) -> list[Event | EngineLost]:
         """Return what has arrived; never blocks."""
-        with self._arrived:
-            events: list[Event | EngineLost] = list(self._inbox)
-            self._inbox = []
-            ended = self._ended
-        for event in events:
+        if self._inbox is None:
+            return []
+        self._inbox.hand_back()
+        return self._collect(self._inbox)
+
+    def _collect(self, inbox: Inbox) -> list[Event | EngineLost]:
+        arrived, ended = inbox.take()
+        for event in arrived:
             if isinstance(event, LastEvent):
                 self._pending.pop(event.job, None)
                 self._cancels.pop(event.job, None)
+        events: list[Event | EngineLost] = [*arrived]
         if ended:
-            events += self._bury()
+            events += self._bury(inbox)
         elif self._process is not None:
             self._check_deadlines()
         return events
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until something arrives, at most `timeout_s` seconds."""
-        with self._arrived:
-            if not self._inbox and not self._ended:
-                self._arrived.wait(timeout_s)
+        if self._inbox is not None:
+            self._inbox.wait(timeout_s)
+        else:
+            time.sleep(timeout_s)
 
     def call(
         self,
@@ -206,14 +204,18 @@ class EngineClient:
         EngineLostError
             If the engine died.
         """
-        self.send(command)
+        inbox = self._inbox
+        if inbox is not None:
+            inbox.take_over()
+        self._send(command)
+        assert inbox is not None  # else nothing could be sent
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.cancel(command.job)
                 deadline = None
-            self.wait(0.1)
-            for event in self.poll():
+            inbox.listen(0.1)
+            for event in self._collect(inbox):
                 if isinstance(event, EngineLost) or event.job != command.job:
                     continue
                 if isinstance(event, Failed) and raise_failures:
@@ -229,8 +231,8 @@ class EngineClient:
 
     def stop(self) -> None:
         """End the engine: ask, then kill. Pending jobs get their last event."""
-        process = self._process
-        if process is None:
+        process, inbox = self._process, self._inbox
+        if process is None or inbox is None:
             return
         self._wanted_end = True
         try:
@@ -241,8 +243,7 @@ class EngineClient:
         if process.alive:
             process.kill()
         process.join(5.0)
-        with self._arrived:
-            self._arrived.wait_for(lambda: self._ended, 5.0)
+        inbox.wait_for_the_end(5.0)
 
     def close(self) -> None:
         """End the engine and remove the shared memory."""
@@ -261,9 +262,10 @@ class EngineClient:
         elif self._pending and self._silence_limit_s < self.frames.silence_s():
             self._process.kill()
 
-    def _bury(self) -> list[Event | EngineLost]:
+    def _bury(self, inbox: Inbox) -> list[Event | EngineLost]:
         """Give every pending job its last event and free the dead process."""
         process, self._process = self._process, None
+        self._inbox = None
         if process is None:
             return []
         if process.alive:  # it broke the link without ending
@@ -271,8 +273,7 @@ class EngineClient:
         code = process.join(5.0)
         reason = exit_words(code)
         last_words = process.last_words()
-        assert self._reader is not None
-        self._reader.join()
+        inbox.close()
         process.close()
         last: list[Event | EngineLost] = []
         for job in self._pending:
@@ -292,25 +293,7 @@ class EngineClient:
         )
         self._pending = {}
         self._cancels = {}
-        self._ended = False
         return last
-
-    def _read(self, process: EngineProcess) -> None:
-        connection, sentinel = process.connection, process.sentinel
-        while True:
-            ready = wait([connection, sentinel])
-            if connection not in ready:
-                break
-            try:
-                event = decode_event(connection.recv_bytes(MAX_MESSAGE_BYTES))
-            except (EOFError, OSError, MessageError):
-                break
-            with self._arrived:
-                self._inbox.append(event)
-                self._arrived.notify_all()
-        with self._arrived:
-            self._ended = True
-            self._arrived.notify_all()
 
 
 def error_of(failure: Failed) -> errors.LayerscopeError:

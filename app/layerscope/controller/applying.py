@@ -25,6 +25,7 @@ from layerscope.protocol.messages import (
     Progress,
     RunAnswered,
     ShapesMeasured,
+    Stepped,
     TaskExplained,
 )
 from layerscope.state.session import (
@@ -131,6 +132,8 @@ class Applier:
             return
         if isinstance(event, RunAnswered):
             self._on_answer(event)
+        elif isinstance(event, Stepped):
+            self._on_step(event)
         elif isinstance(event, TaskExplained):
             self._on_task(event)
             self._controller.ready_to_run()
@@ -222,6 +225,9 @@ class Applier:
         session.cost = RunCost()
         session.profile = ()
         session.selection = Selection()
+        session.step = session.n_steps = -1
+        session.steps_ms = ()
+        session.tokens = ()
 
     def _on_graph(self, event: GraphDescribed) -> None:
         session = self._controller.session
@@ -246,6 +252,8 @@ class Applier:
         session.task = event.task
         session.tasks = event.tasks
         session.setting_specs = event.settings
+        session.lenses = event.lenses
+        session.stepped = event.stepped
         known = {slot.name for slot in event.slots}
         kept = session.inputs if self._kept_inputs is None else self._kept_inputs
         inputs = {name: source for name, source in kept.items() if name in known}
@@ -284,6 +292,17 @@ class Applier:
         session.n_runs += 1
         if session.trouble is not None and not session.trouble.actions:
             session.trouble = None
+
+    def _on_step(self, event: Stepped) -> None:
+        session = self._controller.session
+        first = event.step == 0
+        session.steps_ms = (*(() if first else session.steps_ms), event.ms)
+        if event.tokens or first:
+            session.tokens = (*(() if first else session.tokens), *event.tokens)
+        session.n_steps = event.n_steps
+        if event.answer is not None:
+            session.answer = event.answer
+        session.step = event.step
 
     def _on_shapes(self, event: ShapesMeasured) -> None:
         structure = self._controller.session.structure

@@ -40,6 +40,7 @@ class RunScheduler:
         self._in_flight = 0
         self._profile_job = 0
         self._wanted = False
+        self._look_wanted = False
         self._sent = 0.0
         self._took_s = 0.0
         self._answered_model = 0
@@ -58,7 +59,12 @@ class RunScheduler:
 
     def looked_elsewhere(self) -> None:
         """Another layer is to be shown; needs a run of an already answered model."""
-        if self._answered_model == self._controller.session.model:
+        session = self._controller.session
+        if self._answered_model != session.model:
+            return
+        if session.stepped:
+            self._look_wanted = True
+        else:
             self._wanted = True
 
     def watch(self, tensors: tuple[str, ...]) -> None:
@@ -89,11 +95,12 @@ class RunScheduler:
         session = self._controller.session
         if not session.runnable or self._in_flight or session.engine == "stopped":
             return
-        if not self._wanted and not (session.live and self._due()):
+        look_only = self._look_wanted and not self._wanted
+        if not (self._wanted or look_only) and not (session.live and self._due()):
             return
         if not self._controller.client.running:
             return
-        self._wanted = False
+        self._wanted = self._look_wanted = False
         self._sent = time.monotonic()
         self._in_flight = self._controller.client.next_job()
         self._controller.client.send(
@@ -103,6 +110,7 @@ class RunScheduler:
                 inputs=session.inputs,
                 settings=session.settings,
                 watch=self.watching(),
+                look_only=look_only,
             )
         )
         if not session.running:
@@ -157,6 +165,8 @@ class RunScheduler:
         self._answered_model = 0
 
     def _due(self) -> bool:
+        if self._controller.session.stepped:
+            return False  # only what changes is worth a run of many steps
         sources = self._controller.session.inputs.values()
         if any(
             isinstance(s, CameraFrame | PreviousOutput)

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 
 from layerscope.core import errors
 from layerscope.protocol.messages import (
@@ -16,7 +17,18 @@ from layerscope.protocol.messages import (
     JobId,
 )
 
-Steps = Generator[Event, None, None]
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """An event after which its job has nothing more to do.
+
+    It is sent together with the last event, so that the window is woken once.
+    """
+
+    event: Event
+
+
+Steps = Generator[Event | Parting, None, None]
 
 
 class CancelToken:
@@ -68,17 +80,23 @@ def run_job(
     job: JobId,
     steps: Steps,
     token: CancelToken,
-    send: Callable[[Event], None],
+    send: Callable[..., None],
 ) -> None:
     """Drive `steps`, sending each event and then exactly one last event.
+
+    `send` takes one event, or a `Parting` one and the last event.
 
     Cancelling closes the generator, so that its ``finally`` blocks give memory
     back. Nothing a job raises ends the engine; `BaseException` is caught too,
     since the tokenizer's panics derive from it alone.
     """
     last: Event
+    parting: Event | None = None
     try:
         for event in steps:
+            if isinstance(event, Parting):
+                parting = event.event
+                continue
             send(event)
             if token.cancelled:
                 break
@@ -90,7 +108,10 @@ def run_job(
     finally:
         with contextlib.suppress(BaseException):
             steps.close()
-    send(last)
+    if parting is None:
+        send(last)
+    else:
+        send(parting, last)
 
 
 def failure(job: JobId, error: BaseException) -> Failed:

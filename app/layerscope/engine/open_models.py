@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.core.errors import BadInputError
+from layerscope.engine.components import Components
+from layerscope.engine.keepsakes import Keepsakes
 from layerscope.engine.model.folders import ModelFolder
 from layerscope.engine.model.reading import OnnxModel
 from layerscope.engine.model.structure import ModelStructure
@@ -78,6 +80,12 @@ class ModelInUse:
         For untouched runs between tapped ones.
     told_focus : str
         The tensor of which it was said last that it cannot be shown.
+    keepsakes : Keepsakes
+        What a run of many steps left for later looks.
+    components : Components or None
+        The other graphs; None before the model is made ready to run.
+    pictures : dict
+        Frame parts of the last run of many steps.
     """
 
     number: ModelId
@@ -94,6 +102,23 @@ class ModelInUse:
     budget: TimeBudget = field(default_factory=TimeBudget)
     shapes_for: tuple[tuple[int, ...], ...] = ()
     told_focus: str = ""
+    keepsakes: Keepsakes = field(default_factory=Keepsakes)
+    components: Components | None = None
+    pictures: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    def parts(self) -> Components:
+        """Return the other graphs' owner; `BadInputError` where none can run."""
+        self.runner()
+        assert self.components is not None
+        return self.components
+
+    def release(self) -> None:
+        """Let go of all sessions and keepsakes."""
+        self.keepsakes.clear()
+        if self.running is not None:
+            self.running.release()
+        if self.components is not None:
+            self.components.release()
 
     def runner(self) -> RunningModel:
         """Return the session's owner, or say why there is none."""
@@ -117,8 +142,8 @@ class OpenModels:
         with self._lock:
             old = self._models.get(model.number)
             self._models[model.number] = model
-        if old is not None and old.running is not None:
-            old.running.release()
+        if old is not None:
+            old.release()
 
     def get(self, number: ModelId) -> ModelInUse:
         """Return a model; `BadInputError` if it is not open."""
@@ -132,5 +157,5 @@ class OpenModels:
         """Free a model, if it is open."""
         with self._lock:
             model = self._models.pop(number, None)
-        if model is not None and model.running is not None:
-            model.running.release()
+        if model is not None:
+            model.release()

@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.core.errors import BadInputError
-from layerscope.engine import pictures, tasks
+from layerscope.engine import lenses, pictures, tasks
+from layerscope.engine.explaining import explained
 from layerscope.engine.jobs import CancelToken, Steps
 from layerscope.engine.model import layout, reading, receptive_field, weights
 from layerscope.engine.open_models import ModelInUse, OpenModels
-from layerscope.engine.run_lane import explained
 from layerscope.engine.runtime import devices
 from layerscope.protocol.arrays import ArrayArena
 from layerscope.protocol.messages import (
+    AskLens,
     Command,
     DecodePicture,
     DescribeNode,
@@ -29,6 +30,7 @@ from layerscope.protocol.messages import (
     FindReceptiveField,
     GraphLaidOut,
     LayOutGraph,
+    LensAnswered,
     NodeDescribed,
     PictureDecoded,
     ReceptiveFieldFound,
@@ -95,6 +97,17 @@ def answer(
         model = models.get(command.model)
         model.task = tasks.by_id(command.task)(model.context)
         yield explained(command.job, model)
+    elif isinstance(command, AskLens):
+        model = models.get(command.model)
+        said = lenses.asked_by_id(command.lens).answer(model, command.question, token)
+        yield LensAnswered(
+            job=command.job,
+            model=command.model,
+            lens=command.lens,
+            arrays={name: store.put(array) for name, array in said.arrays.items()},
+            numbers=said.numbers,
+            texts=said.texts,
+        )
 
 
 def _laid_out(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 
@@ -12,10 +11,11 @@ import numpy.typing as npt
 
 from layerscope.core.errors import BadInputError, LayerscopeError, ModelRefusedError
 from layerscope.engine import lenses, tasks
+from layerscope.engine.components import Components
+from layerscope.engine.explaining import explained, with_errors
 from layerscope.engine.jobs import CancelToken, Steps
 from layerscope.engine.model import (
     folders,
-    operators,
     preflight,
     reading,
     refusals,
@@ -26,6 +26,7 @@ from layerscope.engine.run_results import Looked, largest_difference, tensor_inf
 from layerscope.engine.runtime import devices
 from layerscope.engine.runtime.running import RunningModel
 from layerscope.engine.sources import Sources
+from layerscope.engine.stepping import SteppedTask, run_steps
 from layerscope.engine.tasks.base import TaskContext
 from layerscope.protocol.arrays import ArrayArena
 from layerscope.protocol.frames import FrameRing
@@ -46,7 +47,6 @@ from layerscope.protocol.messages import (
     Run,
     RunAnswered,
     ShapesMeasured,
-    TaskExplained,
     Watch,
 )
 from layerscope.protocol.values import StageTimes, TensorShape
@@ -141,6 +141,7 @@ class RunLane:
             )
             raise
         model.running = running
+        model.components = Components(folder.components, device, command.precision)
         for note in running.notes:
             yield Noted(job=command.job, text=note, level="warning")
         yield ModelReady(
@@ -159,6 +160,14 @@ class RunLane:
             self._sources.forget_outputs()
             self._ran = command.model
         self._sources.release_unused(command.inputs.values())
+        if isinstance(model.task, SteppedTask):
+            if command.look_only:
+                self._look_again(model, command, token)
+            else:
+                yield from run_steps(
+                    model, model.task, command, token, self._sources, self._ring
+                )
+            return
         prepared = model.task.prepare(self._sources, command.inputs, command.settings)
         for note in prepared.notes:
             yield Noted(job=command.job, text=note)
@@ -209,6 +218,14 @@ class RunLane:
         if command.watch.anything and shapes != model.shapes_for:
             model.shapes_for = shapes
             yield from self._measured_shapes(command, model)
+
+    def _look_again(self, model: ModelInUse, command: Run, token: CancelToken) -> None:
+        """Publish what the last run of the shown graph looks like inside."""
+        if not model.feeds or not command.watch.anything:
+            return
+        looked = self._look(model, command, model.feeds, token)
+        pictures = {**model.pictures, **looked.pictures}
+        self._ring.publish(command.job, command.model, pictures, looked.layers)
 
     def _look(
         self,
@@ -351,31 +368,3 @@ class RunLane:
     def _close(self, command: CloseModel) -> Steps:
         self.models.remove(command.model)
         yield from ()
-
-
-def with_errors(
-    file: reading.OnnxModel, described: structure.ModelStructure
-) -> structure.ModelStructure:
-    """Mark the nodes that onnxruntime does not have."""
-    errors = operators.unsupported_nodes(file, described)
-    if not errors:
-        return described
-    nodes = tuple(
-        msgspec.structs.replace(node, error=errors[node.index])
-        if node.index in errors
-        else node
-        for node in described.nodes
-    )
-    return dataclasses.replace(described, nodes=nodes)
-
-
-def explained(job: int, model: ModelInUse) -> TaskExplained:
-    """Tell what the model's task takes."""
-    return TaskExplained(
-        job=job,
-        model=model.number,
-        task=model.task.id,
-        tasks=tuple(kind.id for kind in tasks.TASKS if kind.suits(model.context) > 0),
-        slots=model.task.slots(),
-        settings=model.task.settings(),
-    )

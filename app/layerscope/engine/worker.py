@@ -1,7 +1,9 @@
-"""The engine process: one thread receives, one runs, one answers queries.
+"""The engine process: two threads receive and run in turn, one answers queries.
 
 Runs go one at a time; a newer `Run` replaces one that still waits. Queries are
-short and never stand behind a run.
+short and never stand behind a run. The thread that receives a run also runs it,
+since waking another one takes longer than all else that is done for a small run;
+meanwhile the second thread receives.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from layerscope.protocol.messages import (
     Run,
     Shutdown,
     decode_command,
-    encode,
+    encode_together,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +80,9 @@ class Worker:
         self._arrays_out = arrays_out
         self._send_lock = threading.Lock()
         self._lock = threading.Lock()
-        self._wake = threading.Condition(self._lock)
+        self._receiving = threading.Lock()
+        self._over = threading.Event()
+        self._running = False  # whether a thread works off what waits
         self._waiting: deque[Command] = deque()
         self._tokens: dict[int, CancelToken] = {}
         self._queries: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -87,35 +91,52 @@ class Worker:
 
     def serve(self) -> None:
         """Receive until the window hangs up or asks for the end."""
+        self._send(EngineReady(version=PROTOCOL_VERSION, pid=os.getpid()))
         for target, name in (
-            (self._run_forever, "runs"),
+            (self._ready_lane, "libraries"),
+            (self._receive_and_run, "runs 1"),
+            (self._receive_and_run, "runs 2"),
             (self._answer_forever, "queries"),
             (self._beat_forever, "heartbeat"),
         ):
             threading.Thread(
                 target=_or_die, args=(target,), name=name, daemon=True
             ).start()
-        self._send(EngineReady(version=PROTOCOL_VERSION, pid=os.getpid()))
+        self._over.wait()
+
+    def _receive_and_run(self) -> None:
+        """Receive until there is a run, let the other thread receive, and run."""
+        while True:
+            with self._receiving:
+                if self._over.is_set() or not self._receive():
+                    self._over.set()
+                    return
+            self._run_waiting()
+
+    def _receive(self) -> bool:
+        """Return True when there is a run for this thread, False at the end."""
         while True:
             try:
                 command = decode_command(self._connection.recv_bytes(MAX_MESSAGE_BYTES))
             except (EOFError, OSError, MessageError):
-                return
+                return False
             if isinstance(command, Shutdown):
-                return
-            self._dispatch(command)
+                return False
+            if self._dispatch(command):
+                return True
 
-    def _dispatch(self, command: Command) -> None:
+    def _dispatch(self, command: Command) -> bool:
+        """Put a command where it belongs; True if the calling thread has to run."""
         if isinstance(command, Cancel):
             self._cancel(command.job)
-            return
+            return False
         with self._lock:
             self._tokens[command.job] = CancelToken()
         if not isinstance(command, RUN_LANE):
             self._queries.put(command)
-            return
+            return False
         replaced: list[OpenModel | Run] = []
-        with self._wake:
+        with self._lock:
             if isinstance(command, Run):
                 replaced = [c for c in self._waiting if isinstance(c, Run)]
             elif isinstance(command, OpenModel):
@@ -123,9 +144,10 @@ class Worker:
             for old in replaced:
                 self._waiting.remove(old)
             self._waiting.append(command)
-            self._wake.notify()
+            idle, self._running = not self._running, True
         for old in replaced:
             self._end(old.job, Cancelled(job=old.job, replaced=True))
+        return idle
 
     def _cancel(self, job: int) -> None:
         with self._lock:
@@ -138,12 +160,14 @@ class Worker:
         elif token is not None:
             token.cancel()
 
-    def _run_forever(self) -> None:
+    def _run_waiting(self) -> None:
+        """Run what waits until nothing does."""
         lane = self._ready_lane()
         while True:
-            with self._wake:
-                while not self._waiting:
-                    self._wake.wait()
+            with self._lock:
+                if not self._waiting:
+                    self._running = False
+                    return
                 command = self._waiting.popleft()
                 token = self._tokens[command.job]
             steps: Steps
@@ -166,11 +190,12 @@ class Worker:
             )
 
     def _drive(self, command: Command, steps: Steps, token: CancelToken) -> None:
-        def send(event: Event) -> None:
+        def send(*events: Event) -> None:
             try:
-                self._send(event)
+                self._send(*events)
             except MessageError as error:
-                raise RuntimeError(f"{type(event).__name__}: {error}") from error
+                names = ", ".join(type(event).__name__ for event in events)
+                raise RuntimeError(f"{names}: {error}") from error
 
         run_job(command.job, steps, token, send)
         with self._lock:
@@ -191,10 +216,11 @@ class Worker:
             self._tokens.pop(job, None)
         self._send(event)
 
-    def _send(self, event: Event) -> None:
-        data = encode(event)
+    def _send(self, *events: Event) -> None:
+        pieces = encode_together(events)
         with self._send_lock, contextlib.suppress(OSError):
-            self._connection.send_bytes(data)
+            for data in pieces:
+                self._connection.send_bytes(data)
 
     def _beat_forever(self) -> None:
         pause = threading.Event()

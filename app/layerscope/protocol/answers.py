@@ -127,8 +127,75 @@ class TextAnswer(Part, frozen=True, kw_only=True):
     text: str
 
 
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that could have stood in a place; probability 0 to 1."""
+
+    id: int
+    text: str
+    probability: float
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """One token of a text, given or made.
+
+    Attributes
+    ----------
+    id : int
+    text : str
+        As it is shown; a piece of a character that is none by itself is shown by
+        its bytes, ``"<0xE2>"``.
+    probability : float
+        With which the model made it, before sampling settings; -1 for a token
+        that was given.
+    alternatives : tuple of Alternative
+        The likeliest tokens in its place, the likeliest first.
+    start, end : int
+        The characters of the given text that it stands for; -1 for a made token.
+    special : bool
+        Whether it stands for no text, like a separator.
+    """
+
+    id: int
+    text: str
+    probability: float = -1.0
+    alternatives: tuple[Alternative, ...] = ()
+    start: int = -1
+    end: int = -1
+    special: bool = False
+
+
+class GeneratedText(Part, frozen=True, kw_only=True):
+    """A text as it grows, token by token.
+
+    Attributes
+    ----------
+    prompt, tokens : tuple of Token
+        What was given, and what the model made of it; both may be empty in a
+        message and stand in the session, where steps add to them.
+    text : str
+        The made tokens as text.
+    tokens_per_second, first_token_ms : float
+        -1 before they are known.
+    stopped : str
+        Why it ended: ``"length"``, ``"end of text"``, or empty while it goes on.
+    """
+
+    text: str
+    prompt: tuple[Token, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    tokens_per_second: float = -1.0
+    first_token_ms: float = -1.0
+    stopped: str = ""
+
+
 AnswerPart = (
-    Scores | PictureAnswer | MaskAnswer | BoxesAnswer | TensorsAnswer | TextAnswer
+    Scores
+    | PictureAnswer
+    | MaskAnswer
+    | BoxesAnswer
+    | TensorsAnswer
+    | TextAnswer
+    | GeneratedText
 )
 
 

@@ -97,6 +97,9 @@ class Run(Message, frozen=True, kw_only=True):
         Keep the outputs and `keep_tensors` for `FetchTensor` until the next run.
     keep_tensors : tuple of str
         Inner tensors to keep in full.
+    look_only : bool
+        Of a task of many steps: look again at the last inputs of the shown graph,
+        without going through the steps; there is a frame and no answer.
     """
 
     model: ModelId
@@ -106,6 +109,7 @@ class Run(Message, frozen=True, kw_only=True):
     repeats: int = 1
     keep: bool = True
     keep_tensors: tuple[str, ...] = ()
+    look_only: bool = False
 
 
 class Profile(Message, frozen=True, kw_only=True):
@@ -199,6 +203,22 @@ class ExplainTask(Message, frozen=True, kw_only=True):
     task: str
 
 
+class AskLens(Message, frozen=True, kw_only=True):
+    """Ask one lens about what the last run left: a head's attention, say.
+
+    Attributes
+    ----------
+    lens : str
+        Its id, one of `TaskExplained.lenses`.
+    question : dict
+        What the lens is asked, in its own words: ``layer``, ``head``, ….
+    """
+
+    model: ModelId
+    lens: str
+    question: dict[str, SettingValue] = msgspec.field(default_factory=dict)
+
+
 # --- commands: answered at once by the receiving thread -----------------------
 
 
@@ -236,5 +256,6 @@ QueryCommand = (
     | FindReceptiveField
     | DecodePicture
     | ExplainTask
+    | AskLens
 )
 Command = RunCommand | QueryCommand | CloseModel | Cancel | Shutdown

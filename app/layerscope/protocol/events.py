@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from layerscope.protocol.answers import Answer
+import msgspec
+
+from layerscope.protocol.answers import Answer, Token
 from layerscope.protocol.message import Message, ModelId
 from layerscope.protocol.values import (
     ArrayRef,
@@ -67,13 +69,23 @@ class GraphDescribed(Message, frozen=True, kw_only=True):
 
 
 class TaskExplained(Message, frozen=True, kw_only=True):
-    """What the chosen task takes and what can be set on it."""
+    """What the chosen task takes and what can be set on it.
+
+    Attributes
+    ----------
+    lenses : tuple of str
+        Ids of the lenses that can be asked about this model.
+    stepped : bool
+        Whether a run goes in many steps, each told by `Stepped`.
+    """
 
     model: ModelId
     task: str
     tasks: tuple[str, ...]
     slots: tuple[InputSlot, ...]
     settings: tuple[SettingSpec, ...]
+    lenses: tuple[str, ...] = ()
+    stepped: bool = False
 
 
 class ModelReady(Message, frozen=True, kw_only=True):
@@ -114,6 +126,31 @@ class ShapesMeasured(Message, frozen=True, kw_only=True):
 
     model: ModelId
     tensors: tuple[TensorShape, ...]
+
+
+class Stepped(Message, frozen=True, kw_only=True):
+    """One step of a run of many: a token, a denoising step.
+
+    Attributes
+    ----------
+    step : int
+        Counted from 0.
+    n_steps : int
+        Of the whole run, -1 where that is not known.
+    ms : float
+        Time of this step.
+    answer : Answer, optional
+        As far as there is one; None leaves the one shown.
+    tokens : tuple of Token
+        That this step adds.
+    """
+
+    model: ModelId
+    step: int
+    n_steps: int = -1
+    ms: float = 0.0
+    answer: Answer | None = None
+    tokens: tuple[Token, ...] = ()
 
 
 class RunAnswered(Message, frozen=True, kw_only=True):
@@ -280,6 +317,23 @@ class PictureDecoded(Message, frozen=True, kw_only=True):
     height: int
 
 
+class LensAnswered(Message, frozen=True, kw_only=True):
+    """Answer to `AskLens`; what the entries are, the lens documents.
+
+    Attributes
+    ----------
+    arrays : dict of str to ArrayRef
+    numbers : dict of str to tuple of float
+    texts : dict of str to tuple of str
+    """
+
+    model: ModelId
+    lens: str
+    arrays: dict[str, ArrayRef] = msgspec.field(default_factory=dict)
+    numbers: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
+    texts: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+
+
 class Finished(Message, frozen=True, kw_only=True):
     """Last event of a job that ran to its end."""
 
@@ -322,6 +376,7 @@ Event = (
     | ModelReady
     | ModelUnrunnable
     | ShapesMeasured
+    | Stepped
     | RunAnswered
     | LayersProfiled
     | Benched
@@ -332,6 +387,7 @@ Event = (
     | TensorFetched
     | ReceptiveFieldFound
     | PictureDecoded
+    | LensAnswered
     | Finished
     | Cancelled
     | Failed

@@ -8,10 +8,13 @@ encoded as msgpack; neither side ever unpickles. A message is at most
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from layerscope.core.errors import LayerscopeError
 from layerscope.protocol.commands import (
+    AskLens,
     Bench,
     Cancel,
     CloseModel,
@@ -45,6 +48,7 @@ from layerscope.protocol.events import (
     GraphLaidOut,
     LastEvent,
     LayersProfiled,
+    LensAnswered,
     ModelReady,
     ModelUnrunnable,
     NodeDescribed,
@@ -55,6 +59,7 @@ from layerscope.protocol.events import (
     ReceptiveFieldFound,
     RunAnswered,
     ShapesMeasured,
+    Stepped,
     TaskExplained,
     TensorFetched,
     WeightDescribed,
@@ -72,6 +77,9 @@ class MessageError(LayerscopeError):
 _encoder = msgspec.msgpack.Encoder()
 _command_decoder = msgspec.msgpack.Decoder(Command)
 _event_decoder = msgspec.msgpack.Decoder(Event)
+_events_decoder = msgspec.msgpack.Decoder(list[Event])
+_ARRAYS = range(0x90, 0xA0)  # first byte of a msgpack array of at most 15 elements
+MAX_TOGETHER = len(_ARRAYS) - 1
 
 
 def encode(message: Message) -> bytes:
@@ -89,6 +97,23 @@ def encode(message: Message) -> bytes:
             f"{MAX_MESSAGE_BYTES:,} fit, the rest has to go through shared memory."
         )
     return data
+
+
+def encode_together(messages: Sequence[Message]) -> list[bytes]:
+    """Return what to send for `messages`: one piece where they fit one.
+
+    Who receives is woken once for them all. `decode_events` reads every piece.
+
+    Raises
+    ------
+    MessageError
+        If one of them is longer than `MAX_MESSAGE_BYTES`.
+    """
+    if 1 < len(messages) <= MAX_TOGETHER:
+        data = _encoder.encode(messages)
+        if len(data) <= MAX_MESSAGE_BYTES:
+            return [data]
+    return [encode(message) for message in messages]
 
 
 def decode_command(data: bytes) -> Command:
@@ -109,9 +134,22 @@ def decode_event(data: bytes) -> Event:
     return event
 
 
+def decode_events(data: bytes) -> list[Event]:
+    """Return the event or events in `data`; raise `MessageError` if it holds none."""
+    if not data or data[0] not in _ARRAYS:
+        return [decode_event(data)]
+    try:
+        events: list[Event] = _events_decoder.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise MessageError(f"The engine sent something unreadable: {error}.") from error
+    return events
+
+
 __all__ = [
     "MAX_MESSAGE_BYTES",
+    "MAX_TOGETHER",
     "PROTOCOL_VERSION",
+    "AskLens",
     "Bench",
     "Benched",
     "Cancel",
@@ -137,6 +175,7 @@ __all__ = [
     "LastEvent",
     "LayOutGraph",
     "LayersProfiled",
+    "LensAnswered",
     "Message",
     "MessageError",
     "ModelId",
@@ -156,11 +195,14 @@ __all__ = [
     "RunCommand",
     "ShapesMeasured",
     "Shutdown",
+    "Stepped",
     "TaskExplained",
     "TensorFetched",
     "Watch",
     "WeightDescribed",
     "decode_command",
     "decode_event",
+    "decode_events",
     "encode",
+    "encode_together",
 ]

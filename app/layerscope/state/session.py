@@ -14,7 +14,7 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from layerscope.core.latency import LatencyHistory
-from layerscope.protocol.answers import Answer
+from layerscope.protocol.answers import Answer, Token
 from layerscope.protocol.frames import Frame
 from layerscope.protocol.inputs import InputSource, SettingValue
 from layerscope.protocol.messages import GraphLaidOut
@@ -162,6 +162,19 @@ class Session:
         Memory of the accelerator in use and in all; 0 where there is none.
     device_load : float
         Share of time the accelerator was busy, 0 to 1; -1 where there is none.
+    n_runs : int
+        Answers so far, of all models.
+    lenses : tuple of str
+        Ids of the lenses that can be asked about the open model.
+    stepped : bool
+        Whether a run of the open model goes in many steps.
+    step, n_steps : int
+        The last step of the run under way or of the last run, from 0, -1 before the
+        first; and how many there will be, -1 where that is not known.
+    steps_ms : tuple of float
+        Time of each step so far.
+    tokens : tuple of Token
+        That the steps so far have made.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -208,6 +221,12 @@ class Session:
     device_load: float = -1.0
     recent: tuple[str, ...] = ()
     n_runs: int = 0
+    lenses: tuple[str, ...] = ()
+    stepped: bool = False
+    step: int = -1
+    n_steps: int = -1
+    steps_ms: tuple[float, ...] = ()
+    tokens: tuple[Token, ...] = ()
 
 
 class Pictures:

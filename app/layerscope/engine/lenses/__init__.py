@@ -1,10 +1,30 @@
 """Lenses: ways of looking inside, one a file.
 
-A lens says what it needs of the taps and turns what they let out into pictures.
+A lens of `LENSES` says what it needs of the taps and turns what they let out into
+pictures, with each run. A lens of `ASKED` answers questions about what the last run
+left, in the query lane.
 """
 
 from __future__ import annotations
 
+from layerscope.core.errors import BadInputError
 from layerscope.engine.lenses.activations import Activations
+from layerscope.engine.lenses.asked import AskedLens
 
 LENSES = (Activations,)
+ASKED: tuple[AskedLens, ...] = ()
+
+
+def asked_by_id(lens_id: str) -> AskedLens:
+    """Return a lens that can be asked, by its id.
+
+    Raises
+    ------
+    BadInputError
+        If there is none.
+    """
+    for lens in ASKED:
+        if lens.id == lens_id:
+            return lens
+    there = ", ".join(lens.id for lens in ASKED) or "none"
+    raise BadInputError(f"Lens {lens_id!r} was asked for; there are {there}.")

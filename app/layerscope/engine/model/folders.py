@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from layerscope.core.errors import BadInputError
-from layerscope.engine.model import cards, precisions
+from layerscope.engine.model import cards, components, precisions
 from layerscope.engine.model.cards import Json, may_be_read, read_json
 from layerscope.engine.model.reading import check_plain_file
 from layerscope.engine.model.wire import Glimpse, glimpse
@@ -69,6 +69,11 @@ class ModelFolder:
         What the file says of itself, ``metadata_props``.
     notes : tuple of str
         Sentences about what was left out.
+    root : Path
+        The model's folder, where configurations and tokenizers lie.
+    components : dict of str to Path
+        Files of the other graphs of the same model by name: ``"text_encoder"``,
+        ``"vae_decoder"``, ``"decoder"``, …; empty for a model of one graph.
     """
 
     main: Path
@@ -80,6 +85,8 @@ class ModelFolder:
     licence: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    root: Path = Path()
+    components: dict[str, Path] = field(default_factory=dict)
 
 
 def resolve(path: Path) -> ModelFolder:
@@ -138,6 +145,8 @@ def _described(main: Path, root: Path, opened_folder: bool) -> ModelFolder:
         licence=cards.licence(root, seen.metadata),
         metadata=seen.metadata,
         notes=tuple(notes),
+        root=root,
+        components=components.found(main, root),
     )
 
 

@@ -1,0 +1,46 @@
+"""How the figure of every card is measured again: raw onnxruntime, held-out data.
+
+One line for each bundled model: ``"module:function"``, a function that takes the
+model's folder and returns the figure. The module is loaded when it is asked for, so
+that measuring digits needs nothing that measuring a language model needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+FIGURES: dict[str, str] = {
+    "cifar10-resnet-l": "training.publish:cifar10_accuracy",
+    "cifar10-resnet-m": "training.publish:cifar10_accuracy",
+    "cifar10-resnet-s": "training.publish:cifar10_accuracy",
+}
+
+# Kernels of other processors round apart: ten pictures of 10,000 may fall otherwise.
+TOLERANCE = 0.001
+# Where more than rounding differs, how far a figure may be from the stated one.
+TOLERANCES: dict[str, float] = {}
+
+
+def measure(model_id: str, folder: Path) -> float:
+    """Return the figure of the published model in `folder`.
+
+    Parameters
+    ----------
+    model_id : str
+        A key of `FIGURES`.
+    folder : Path
+        With the published files.
+
+    Raises
+    ------
+    KeyError
+        If nobody has said how to measure this model.
+    """
+    module, _, function = FIGURES[model_id].partition(":")
+    return float(getattr(importlib.import_module(module), function)(folder))
+
+
+def tolerance(model_id: str) -> float:
+    """Return how far a figure measured again may be from the stated one."""
+    return TOLERANCES.get(model_id, TOLERANCE)
