@@ -12,5 +12,5 @@ if __name__ == "__main__":
         Path(__file__).parent,
         widths=(64, 256, 256),
         title="large",
-        recipe=Recipe(epochs=14, second_epochs=0),
+        recipe=Recipe(epochs=12, second_epochs=0),
     )

@@ -1,10 +1,10 @@
 """A classifier of 32x32 digits that judges what the generating networks draw.
 
 It is trained apart from everything that it judges: other network, other seed, other
-distortions. So that it is sure only of pictures that are one digit, half of each batch
-are blends of two digits with the labels blended alike (Zhang et al., "mixup: Beyond
-Empirical Risk Minimization", 2017, https://arxiv.org/abs/1710.09412), and some are
-noise and scrambled digits, of which it is to say that they might be any.
+distortions. So that it is sure only of pictures that are one digit, a quarter of each
+batch are blends of two digits with the labels blended alike (Zhang et al., "mixup:
+Beyond Empirical Risk Minimization", 2017, https://arxiv.org/abs/1710.09412), and some
+are noise and scrambled digits, of which it is to say that they might be any.
 """
 
 from __future__ import annotations
@@ -79,22 +79,20 @@ def accuracy(network: nn.Module, split: digits.Split) -> float:
 
 def _train(network: nn.Module, split_seed: int, epochs: int) -> None:
     train, _ = digits.load(seed=split_seed)
-    pictures, labels = torch.from_numpy(train.pictures), torch.from_numpy(train.labels)
     optimiser = torch.optim.AdamW(
         network.parameters(), LEARNING_RATE, weight_decay=0.05
     )
-    steps = epochs * (len(labels) // BATCH_SIZE)
+    steps = epochs * (len(train.labels) // BATCH_SIZE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps)
     generator = torch.Generator().manual_seed(SEED)
     network.train()
-    for _ in range(steps):
-        index = torch.randint(len(labels), (BATCH_SIZE,), generator=generator)
-        batch = digits.distorted(
-            pictures[index], generator, degrees=15, shift=0.08, scale=0.15, shear=0.2
-        )
-        target = functional.one_hot(labels[index], 10).float()
+    distortion = {"degrees": 15, "shift": 0.08, "scale": 0.15, "shear": 0.2}
+    for batch, labels in digits.batches(
+        train, steps, generator, batch_size=BATCH_SIZE, **distortion
+    ):
+        target = functional.one_hot(labels, 10).float()
         share = torch.rand(BATCH_SIZE, generator=generator)
-        share[: BATCH_SIZE // 2] = 1
+        share[: 3 * BATCH_SIZE // 4] = 1
         other = torch.randperm(BATCH_SIZE, generator=generator)
         target = share[:, None] * target + (1 - share[:, None]) * target[other]
         share = share[:, None, None, None]

@@ -8,6 +8,8 @@ of 17 greys.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -115,3 +117,38 @@ def distorted(
         torch.stack(rows, 1), list(pictures.shape), align_corners=False
     )
     return functional.grid_sample(pictures, grid, align_corners=False)
+
+
+def batches(
+    split: Split,
+    steps: int,
+    generator: torch.Generator,
+    *,
+    batch_size: int = 64,
+    seconds: float | None = None,
+    **distortion: float,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield distorted pictures and their labels, drawn at random.
+
+    Parameters
+    ----------
+    split : Split
+        To draw from.
+    steps : int
+        How many batches.
+    generator : torch.Generator
+        Source of all randomness.
+    batch_size : int
+        Pictures a batch.
+    seconds : float, optional
+        Stop after so long, for a quick check of a script.
+    **distortion : float
+        See `distorted`.
+    """
+    pictures, labels = torch.from_numpy(split.pictures), torch.from_numpy(split.labels)
+    end = time.monotonic() + seconds if seconds is not None else float("inf")
+    for _ in range(steps):
+        if time.monotonic() > end:
+            return
+        index = torch.randint(len(labels), (batch_size,), generator=generator)
+        yield distorted(pictures[index], generator, **distortion), labels[index]

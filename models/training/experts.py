@@ -62,11 +62,11 @@ class Experts(nn.Module):
         self.probabilities = self.router_probabilities(self.router(x))
         gates = self.gates(self.probabilities)
         if not self.training:
-            parts = [
-                gates[..., index : index + 1] * expert(x)
-                for index, expert in enumerate(self.experts)
-            ]
-            return torch.stack(parts).sum(dim=0)
+            mixture = gates[..., :1] * self.experts[0](x)
+            for index in range(1, len(self.experts)):
+                answer = self.experts[index](x)
+                mixture = mixture + gates[..., index : index + 1] * answer
+            return mixture
         rows, weights = x.flatten(0, 1), gates.flatten(0, 1)
         total = torch.zeros_like(rows)
         for index, expert in enumerate(self.experts):

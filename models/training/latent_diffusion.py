@@ -29,6 +29,7 @@ from training.unet import UNet2DConditionModel
 
 N_TIMESTEPS = 1000
 BETA_START, BETA_END = 0.00085, 0.012  # Stable Diffusion's "scaled_linear"
+WARM_UP_STEPS = 50
 LOG_EVERY_S = 20.0
 KEEP_EVERY_S = 60.0
 
@@ -46,7 +47,7 @@ class Recipe:
     vae_widths, unet_widths, text_channels
         Channels at each size, the full one first; of the hidden states of a token.
     vae_steps, unet_steps : int
-    batch_size : int
+    vae_batch_size, batch_size : int
     vae_rate, unet_rate : float
         Peak of the learning rate, which falls to nothing along a half cosine.
     divergence_weight : float
@@ -60,13 +61,14 @@ class Recipe:
 
     picture_channels: int = 3
     latent_channels: int = 4
-    vae_widths: tuple[int, ...] = (16, 32, 64)
-    unet_widths: tuple[int, ...] = (48, 96)
+    vae_widths: tuple[int, ...] = (8, 24, 48)
+    unet_widths: tuple[int, ...] = (32, 80)
     text_channels: int = 64
-    vae_steps: int = 1200
-    unet_steps: int = 6000
+    vae_steps: int = 700
+    unet_steps: int = 3500
+    vae_batch_size: int = 32
     batch_size: int = 64
-    vae_rate: float = 2e-3
+    vae_rate: float = 4e-3
     unet_rate: float = 1.5e-3
     divergence_weight: float = 1e-3
     average_decay: float = 0.999
@@ -158,7 +160,7 @@ class Progress:
         if self.step >= self.steps or late:
             self.save()
             return False
-        warm = min(1.0, (self.step + 1) / 100)
+        warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         rate = self.peak * warm * 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -222,11 +224,12 @@ def train_autoencoder(
         "vae", recipe.vae_steps, recipe.vae_rate, optimiser, kept, checkpoint, limit_s
     )
     generator = torch.Generator().manual_seed(recipe.seed + progress.step)
-    nets.vae.train()
+    nets.vae.train().to(memory_format=torch.channels_last)
     while progress.going():
-        sample = batches(generator, recipe.batch_size)
+        sample = batches(generator, recipe.vae_batch_size)
+        sample = sample.contiguous(memory_format=torch.channels_last)
         progress.did(nets.vae.loss(sample, recipe.divergence_weight))
-    nets.vae.eval().requires_grad_(False)
+    nets.vae.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
 
 
 @torch.inference_mode()
@@ -277,7 +280,7 @@ def train_denoiser(
     model = nn.ModuleDict({"unet": nets.unet, "text": nets.text})
     average = copy.deepcopy(model).requires_grad_(False)
     optimiser = torch.optim.AdamW(
-        model.parameters(), recipe.unet_rate, betas=(0.9, 0.99), weight_decay=1e-3
+        model.parameters(), recipe.unet_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
     )
     progress = Progress(
         "unet",
@@ -290,6 +293,7 @@ def train_denoiser(
     )
     generator = torch.Generator().manual_seed(recipe.seed + progress.step)
     shares = signal_shares()
+    averaged, learning = list(average.parameters()), list(model.parameters())
     model.train()
     while progress.going():
         n = recipe.batch_size
@@ -306,7 +310,7 @@ def train_denoiser(
         answer = nets.unet(noisy, timestep, nets.text(ids))
         progress.did(functional.mse_loss(answer, velocity))
         decay = min(recipe.average_decay, (1 + progress.step) / (10 + progress.step))
-        for kept, new in zip(average.parameters(), model.parameters(), strict=True):
-            kept.lerp_(new.detach(), 1 - decay)
+        with torch.no_grad():
+            torch._foreach_lerp_(averaged, learning, 1 - decay)
     model.load_state_dict(average.state_dict())
     model.eval()

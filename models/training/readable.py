@@ -41,14 +41,16 @@ def renamed(model: onnx.ModelProto, network: nn.Module) -> onnx.ModelProto:
     fixed = {value.name for value in (*graph.input, *graph.output)}
     names = _value_names(graph, paths, fixed, modules)
     weights = {initializer.name for initializer in graph.initializer}
+    node_names = Counter(names.values())
     for node, path in zip(graph.node, paths, strict=True):
         leaf = _leaf(node)
         node.output[:] = [names.get(name, name) for name in node.output]
         node.input[:] = [names.get(name, name) for name in node.input]
-        node.name = path if node.output[0] in fixed else node.output[0]
+        name = node.output[0]
+        node.name = _free(path or name, node_names) if name in fixed else name
         node.doc_string = ""
         del node.metadata_props[:]
-        _write_scopes(node, path, leaf, modules)
+        write_scopes(node, path, leaf, modules)
     for initializer in graph.initializer:
         initializer.name = names.get(initializer.name, initializer.name)
     inner = [info for info in graph.value_info if info.name not in weights]
@@ -139,13 +141,25 @@ def _free(wanted: str, taken: Counter[str]) -> str:
     return wanted if taken[wanted] == 1 else f"{wanted}.{taken[wanted]}"
 
 
-def _write_scopes(
+def write_scopes(
     node: onnx.NodeProto,
     path: str,
     leaf: tuple[str, str],
     modules: dict[str, nn.Module],
 ) -> None:
-    """Record the modules around `node` the way torch's exporter does."""
+    """Record the modules around `node` the way torch's exporter does.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+        Receives the entries.
+    path : str
+        Of the module that `node` came from.
+    leaf : (str, str) tuple
+        Name and operator of the call in that module.
+    modules : dict
+        All modules of the network by path.
+    """
     parts = path.split(".") if path else []
     scopes = ["", *(".".join(parts[: n + 1]) for n in range(len(parts)))]
     classes = [_class_name(modules[scope]) for scope in scopes]

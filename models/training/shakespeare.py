@@ -108,7 +108,9 @@ def encoded(tokenizer: Tokenizer, text: str) -> npt.NDArray[np.int64]:
     return np.asarray(ids, dtype=np.int64)
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path, n_positions: int) -> None:
+def save_tokenizer(
+    tokenizer: Tokenizer, folder: Path, n_positions: int | None = None
+) -> None:
     """Write ``tokenizer.json`` and ``tokenizer_config.json``.
 
     Parameters
@@ -117,13 +119,13 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, n_positions: int) -> None
         Of the model.
     folder : Path
         Of the model.
-    n_positions : int
-        The longest sequence that the model reads.
+    n_positions : int, optional
+        The longest sequence that the model reads; any without.
     """
     tokenizer.save(str(folder / TOKENIZER_FILE))
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": n_positions,
         "clean_up_tokenization_spaces": False,
+        **({"model_max_length": n_positions} if n_positions else {}),
     }
     publish.write_json(folder / "tokenizer_config.json", config)

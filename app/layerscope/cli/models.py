@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from layerscope.cli import text
 from layerscope.cli.arguments import ModelsRequest
 from layerscope.library.bundled import LibraryEntry, bundled_models
+from layerscope.library.grouping import figure_words, grouped, task_words
+
+_HEADINGS = ("", "", "size", "parameters", "measured")
 
 
 def models(request: ModelsRequest) -> None:
@@ -22,6 +23,8 @@ def models(request: ModelsRequest) -> None:
                     "bytes": entry.bytes,
                     "metric": entry.metric,
                     "value": entry.value,
+                    "parameters": entry.parameters,
+                    "teaches": entry.teaches,
                 }
                 for entry in entries
             ]
@@ -29,22 +32,26 @@ def models(request: ModelsRequest) -> None:
         return
     if not entries:
         text.say("No models are bundled with this copy; open a file of your own.")
-    rows = [
-        (
-            entry.id,
-            entry.task.replace("-", " "),
-            text.size(entry.bytes),
-            _measured(entry),
-        )
-        for entry in entries
-    ]
-    for line in text.table(rows, indent=""):
+        return
+    rows: list[tuple[str, ...]] = []
+    breaks: dict[int, str] = {}
+    for group, members in grouped(entries):
+        breaks[len(rows)] = group
+        rows += [_row(entry) for entry in members]
+    lines = text.table([_HEADINGS, *rows], right=(2, 3))
+    text.say(lines[0])
+    for number, line in enumerate(lines[1:]):
+        if number in breaks:
+            text.say(breaks[number])
         text.say(line)
 
 
-def _measured(entry: LibraryEntry) -> str:
-    if not entry.metric or math.isnan(entry.value):
-        return ""
-    accuracy = "accuracy" in entry.metric.lower() and 0 <= entry.value <= 1
-    value = f"{entry.value:.1%}" if accuracy else f"{entry.value:g}"
-    return f"{entry.metric.lower()} {value}"
+def _row(entry: LibraryEntry) -> tuple[str, ...]:
+    figure = figure_words(entry.metric, entry.value)
+    return (
+        entry.id,
+        task_words(entry.task),
+        text.size(entry.bytes),
+        text.count(entry.parameters) if entry.parameters else "–",
+        f"{entry.metric.lower()} {figure}" if figure else "",
+    )

@@ -112,6 +112,7 @@ class EngineClient:
         if self._process is not None:
             return
         self.frames.clear_heartbeat()
+        self.arrays_out.forget_loans()
         self._wanted_end = False
         self._process = EngineProcess(self._entry, self._links)
         self._inbox = Inbox(self._process)

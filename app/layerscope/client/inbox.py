@@ -71,8 +71,9 @@ class Inbox:
             self._caller_reads = True
             if not self._thread_rests:
                 self._bell.send_bytes(b"1")
-            self._changed.wait_for(lambda: self._thread_rests or self._ended)
-            self._caller_reads = not self._ended
+            # Within a piece that does not come to its end, it stays with the thread.
+            self._changed.wait_for(lambda: self._thread_rests or self._ended, 1.0)
+            self._caller_reads = self._thread_rests and not self._ended
 
     def hand_back(self) -> None:
         """Let the reading thread go on, if the calling thread read."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from layerscope.library import samples
+from layerscope.controller.first_inputs import FirstInputs
 from layerscope.protocol.frames import Frame
-from layerscope.protocol.inputs import InputSource, PictureFile
+from layerscope.protocol.inputs import InputSource
 from layerscope.protocol.messages import (
     Cancelled,
     Event,
@@ -51,6 +50,7 @@ class Applier:
         self._switched = False
         self._kept_inputs: dict[str, InputSource] | None = None
         self._kept_selection: Selection | None = None
+        self._first_inputs = FirstInputs()
         self._live_ms: list[float] = []
         self._fast_ms: list[float] = []
 
@@ -155,7 +155,7 @@ class Applier:
         elif isinstance(event, GraphDescribed):
             self._on_graph(event)
         elif isinstance(event, TaskExplained):
-            self._on_task(event)
+            self._on_task(event, opening=True)
         elif isinstance(event, ModelReady):
             session.provider = event.provider
             session.precision = event.precision
@@ -247,23 +247,19 @@ class Applier:
             session.structure_revision += 1
             self._controller.set_expanded(())
 
-    def _on_task(self, event: TaskExplained) -> None:
+    def _on_task(self, event: TaskExplained, *, opening: bool = False) -> None:
         session = self._controller.session
         session.task = event.task
         session.tasks = event.tasks
         session.setting_specs = event.settings
         session.lenses = event.lenses
         session.stepped = event.stepped
-        known = {slot.name for slot in event.slots}
-        kept = session.inputs if self._kept_inputs is None else self._kept_inputs
-        inputs = {name: source for name, source in kept.items() if name in known}
-        picture = (
-            next((s for s in kept.values() if isinstance(s, PictureFile)), None)
-            or _sample()
+        inputs = self._first_inputs.choose(
+            event.slots,
+            session.model_path,
+            session.inputs if self._kept_inputs is None else self._kept_inputs,
+            opening=opening and self._kept_inputs is None,
         )
-        for slot in event.slots:
-            if slot.kind == "picture" and slot.name not in inputs and picture:
-                inputs[slot.name] = picture
         session.inputs = inputs
         session.slots = event.slots
         if self._kept_selection is not None:
@@ -310,9 +306,3 @@ class Applier:
             structure.shapes[tensor.name] = tensor
             structure.measured.add(tensor.name)
         self._controller.session.structure_revision += 1
-
-
-def _sample() -> PictureFile | None:
-    with contextlib.suppress(OSError, IndexError):
-        return PictureFile(path=str(samples.sample_pictures()[0]))
-    return None

@@ -28,6 +28,7 @@ from layerscope.library.recent import RecentModels
 from layerscope.protocol.inputs import InputSource, SettingValue
 from layerscope.protocol.messages import (
     CloseModel,
+    Command,
     DevicesFound,
     EngineReady,
     Event,
@@ -38,16 +39,9 @@ from layerscope.protocol.messages import (
     LastEvent,
     LayOutGraph,
     OpenModel,
-    QueryCommand,
 )
 from layerscope.protocol.values import ArrayRef
-from layerscope.state.session import (
-    LogEntry,
-    Pictures,
-    Selection,
-    Session,
-    Trouble,
-)
+from layerscope.state.session import LogEntry, Pictures, Selection, Session, Trouble
 
 LOG_LINES = 500
 
@@ -280,7 +274,7 @@ class Controller:
         self.query(command, self._on_layout)
 
     def query(
-        self, command: QueryCommand, done: Done, failed: OnFailure | None = None
+        self, command: Command, done: Done, failed: OnFailure | None = None
     ) -> None:
         """Ask the engine; `done` gets each answer, inside a later `tick`."""
         self._queries[command.job] = (done, failed)
@@ -289,6 +283,10 @@ class Controller:
         except LayerscopeError as error:
             self._queries.pop(command.job)
             self.log(str(error), "warning")
+
+    def awaits(self, job: int) -> bool:
+        """Whether the last event of a question that was asked is still to come."""
+        return job in self._queries
 
     def fetch_tensor(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from layerscope.core.errors import BadInputError, LayerscopeError, ModelRefusedE
 from layerscope.engine import lenses, tasks
 from layerscope.engine.components import Components
 from layerscope.engine.explaining import explained, with_errors
-from layerscope.engine.jobs import CancelToken, Steps
+from layerscope.engine.jobs import CancelToken, Parting, Steps
 from layerscope.engine.model import (
     folders,
     preflight,
@@ -160,7 +161,8 @@ class RunLane:
             self._sources.forget_outputs()
             self._ran = command.model
         self._sources.release_unused(command.inputs.values())
-        if isinstance(model.task, SteppedTask):
+        # What `SteppedTask` asks for too, which takes long to find out.
+        if hasattr(model.task, "generate") and isinstance(model.task, SteppedTask):
             if command.look_only:
                 self._look_again(model, command, token)
             else:
@@ -196,7 +198,7 @@ class RunLane:
         model.feeds = prepared.feeds
         model.outputs = looked.outputs
         model.kept = looked.kept
-        yield RunAnswered(
+        answered = RunAnswered(
             job=command.job,
             model=command.model,
             answer=answer,
@@ -217,7 +219,10 @@ class RunLane:
         shapes = tuple(value.shape for value in prepared.feeds.values())
         if command.watch.anything and shapes != model.shapes_for:
             model.shapes_for = shapes
+            yield answered
             yield from self._measured_shapes(command, model)
+        else:
+            yield Parting(answered)
 
     def _look_again(self, model: ModelInUse, command: Run, token: CancelToken) -> None:
         """Publish what the last run of the shown graph looks like inside."""
@@ -246,7 +251,7 @@ class RunLane:
                 looked.outputs, ms = running.run_fast(feeds, token)
                 samples.append(ms)
             looked.samples_ms = tuple(samples)
-            looked.model_ms = float(np.median(samples))
+            looked.model_ms = statistics.median(samples)
             self._keep(looked, model, command, feeds, token)
             return looked
         watch = command.watch

@@ -57,6 +57,7 @@ class Sources:
         self.pixel_limit = pixel_limit
         self._cache: OrderedDict[Hashable, Array] = OrderedDict()
         self._cached_bytes = 0
+        self._from_window: set[Hashable] = set()  # those of the keys in the cache
         self._notes: list[str] = []
         self._camera: tuple[int, Camera] | None = None
         self._video: tuple[Hashable, Video] | None = None
@@ -165,7 +166,7 @@ class Sources:
             if isinstance(source, TensorFile):
                 values = read_array(Path(source.path), source.key or slot.name)
             elif isinstance(source, TensorArray):
-                values = self._arena.get(source.array)
+                values = self._arena.borrow(source.array)
             else:
                 raise BadInputError(
                     f"Input {slot.name} ({name} {shape_text(shape)}) takes no picture; "
@@ -195,8 +196,12 @@ class Sources:
         return notes
 
     def release_unused(self, used: Iterable[InputSource]) -> None:
-        """Give the camera back and close the video that none of `used` needs."""
+        """Let go of what none of `used` needs: camera, video, the window's arrays."""
+        used = tuple(used)
         kinds = {type(source) for source in used}
+        for source in [key for key in self._from_window if key not in used]:
+            self._cached_bytes -= self._cache.pop(source).nbytes
+            self._from_window.discard(source)
         if self._camera is not None and CameraFrame not in kinds:
             self._camera[1].close()
             self._camera = None
@@ -208,6 +213,7 @@ class Sources:
         """Give the camera back, close the video, empty the cache."""
         self.release_unused(())
         self._cache.clear()
+        self._from_window.clear()
         self._cached_bytes = 0
 
     def _drawn(self, source: PictureArray) -> Pixels:
@@ -270,8 +276,11 @@ class Sources:
             return
         self._cache[key] = array
         self._cached_bytes += array.nbytes
+        if isinstance(key, TensorArray | PictureArray):
+            self._from_window.add(key)
         while self._cached_bytes > CACHE_BYTES:
-            _, oldest = self._cache.popitem(last=False)
+            gone, oldest = self._cache.popitem(last=False)
+            self._from_window.discard(gone)
             self._cached_bytes -= oldest.nbytes
 
 

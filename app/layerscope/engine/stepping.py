@@ -1,7 +1,7 @@
 """Runs of many steps: tokens of a text, steps of a diffusion.
 
 A task of many steps has a method ``generate`` besides `Task`'s own. It is given a
-`StepRunner`, runs the model's graphs by it as often as it needs, and yields a `Step`
+`Runner`, runs the model's graphs by it as often as it needs, and yields a `Step`
 each time there is something new to show; the last answer it yields is the answer.
 """
 
@@ -9,47 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
-import numpy.typing as npt
 
 from layerscope.engine.jobs import CancelToken, Steps
 from layerscope.engine.keepsakes import Keepsakes
 from layerscope.engine.open_models import ModelInUse
 from layerscope.engine.runtime.running import RunningModel
 from layerscope.engine.sources import Sources
+from layerscope.engine.steps import Feeds, Pictures, Runner, Step
 from layerscope.engine.tasks.base import Prepared, Settings
-from layerscope.protocol.answers import Answer, Token
+from layerscope.protocol.answers import Answer
 from layerscope.protocol.frames import FrameRing
 from layerscope.protocol.messages import Noted, Run, RunAnswered, Stepped
 from layerscope.protocol.values import StageTimes
-
-Pictures = dict[str, npt.NDArray[np.uint8]]
-Feeds = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(slots=True, kw_only=True)
-class Step:
-    """What one step has to show.
-
-    Attributes
-    ----------
-    answer : Answer, optional
-        As far as there is one; None leaves the one shown.
-    pictures : dict
-        Frame parts, ``answer:<key>`` and the like, of uint8 arrays.
-    tokens : tuple of Token
-        That this step adds.
-    n_steps : int
-        Of the whole run, -1 where that is not known.
-    """
-
-    answer: Answer | None = None
-    pictures: Pictures = field(default_factory=dict)
-    tokens: tuple[Token, ...] = ()
-    n_steps: int = -1
 
 
 class StepRunner:
@@ -121,7 +93,7 @@ class SteppedTask(Protocol):
     """A task whose run goes in many steps; all else is as in `Task`."""
 
     def generate(
-        self, runner: StepRunner, prepared: Prepared, settings: Settings
+        self, runner: Runner, prepared: Prepared, settings: Settings
     ) -> Iterator[Step]:
         """Run to the end, yielding whenever there is something new to show."""
         ...

@@ -10,7 +10,9 @@ import msgspec
 
 from layerscope.core.errors import BadInputError
 from layerscope.library.locations import models_folder
+from layerscope.library.parameters import count_parameters
 
+THUMBNAIL = "thumbnail.png"
 _FENCE = "---\n"
 
 
@@ -39,6 +41,13 @@ class LibraryEntry:
         One sentence on what there is to see in it.
     licence : str
         SPDX id in lower case, or empty.
+    parameters : int
+        Learnt values: as its card states them, else as its files hold them; 0 for
+        a tree ensemble, whose numbers are of another kind.
+    dataset : str
+        Id of what it was measured on, ``"cifar10"`` say, or empty.
+    dataset_name : str
+        The same for people.
     """
 
     id: str
@@ -50,6 +59,15 @@ class LibraryEntry:
     value: float = float("nan")
     teaches: str = ""
     licence: str = ""
+    parameters: int = 0
+    dataset: str = ""
+    dataset_name: str = ""
+
+    @property
+    def thumbnail(self) -> Path | None:
+        """Its picture, a PNG file of at most 20 kB, where there is one."""
+        picture = self.path / THUMBNAIL
+        return picture if picture.is_file() else None
 
 
 class _Metric(msgspec.Struct):
@@ -58,7 +76,13 @@ class _Metric(msgspec.Struct):
     value: float | str | None = None
 
 
+class _Dataset(msgspec.Struct):
+    type: str = ""
+    name: str = ""
+
+
 class _Result(msgspec.Struct):
+    dataset: _Dataset = msgspec.field(default_factory=_Dataset)
     metrics: list[_Metric] = []
 
 
@@ -70,6 +94,7 @@ class _Measured(msgspec.Struct):
 class _Own(msgspec.Struct):
     title: str = ""
     teaches: str = ""
+    parameters: int = 0
 
 
 class _Card(msgspec.Struct, rename={"model_index": "model-index"}):
@@ -132,16 +157,11 @@ def _entry(folder: Path) -> LibraryEntry | None:
     if not files:
         return None
     card = _card(folder / "README.md")
-    metric = next(
-        (
-            metric
-            for measured in card.model_index
-            for result in measured.results
-            for metric in result.metrics
-        ),
-        _Metric(),
-    )
+    results = [r for measured in card.model_index for r in measured.results]
+    result = next((result for result in results if result.metrics), _Result())
+    metric = result.metrics[0] if result.metrics else _Metric()
     value = metric.value
+    graphs = [file for file in files if file.suffix == ".onnx"]
     return LibraryEntry(
         id=folder.name,
         title=card.layerscope.title or folder.name,
@@ -152,6 +172,9 @@ def _entry(folder: Path) -> LibraryEntry | None:
         value=value if isinstance(value, float) else float("nan"),
         teaches=card.layerscope.teaches,
         licence=card.license,
+        parameters=card.layerscope.parameters or count_parameters(graphs),
+        dataset=result.dataset.type,
+        dataset_name=result.dataset.name or result.dataset.type,
     )
 
 

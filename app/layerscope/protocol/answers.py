@@ -188,6 +188,84 @@ class GeneratedText(Part, frozen=True, kw_only=True):
     stopped: str = ""
 
 
+class FilledMask(Part, frozen=True, kw_only=True):
+    """A text with gaps, and what the model would put there.
+
+    Attributes
+    ----------
+    text : str
+        With the likeliest words in the gaps.
+    tokens : tuple of Token
+        Of the whole text; one in a gap is the likeliest there and has a
+        probability and alternatives.
+    gaps : tuple of int
+        Positions of the gaps in `tokens`.
+    """
+
+    text: str
+    tokens: tuple[Token, ...]
+    gaps: tuple[int, ...]
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a text and what it is; characters from `start` up to `end`."""
+
+    start: int
+    end: int
+    text: str
+    label: str
+    score: float
+
+
+class TokenLabels(Part, frozen=True, kw_only=True):
+    """A class for every token, or stretches of the text that were found.
+
+    Attributes
+    ----------
+    source : str
+        The text that `Span` and `Token` count the characters of.
+    tokens : tuple of Token
+        May be empty where only stretches were found.
+    labels : tuple of Scored
+        One for each token, or empty.
+    spans : tuple of Span
+        Neighbouring tokens of one class put together, the class that means none
+        left out; in the order of the text.
+    """
+
+    source: str
+    tokens: tuple[Token, ...] = ()
+    labels: tuple[Scored, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+
+class Embeddings(Part, frozen=True, kw_only=True):
+    """Texts as points, and how near they are to each other.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        One line each; of a single line, its tokens.
+    similarity : tuple of float
+        Cosines, -1 to 1: all pairs, n x n in rows.
+    points : tuple of (float, float)
+        The two main components, the largest distance from the middle being 1.
+    kept : float
+        Share of the variance that two components keep, 0 to 1.
+    n_dimensions : int
+        Of the embeddings themselves.
+    of_tokens : bool
+        Whether the points are the tokens of one text.
+    """
+
+    texts: tuple[str, ...]
+    similarity: tuple[float, ...]
+    points: tuple[tuple[float, float], ...]
+    kept: float
+    n_dimensions: int
+    of_tokens: bool = False
+
+
 AnswerPart = (
     Scores
     | PictureAnswer
@@ -196,6 +274,9 @@ AnswerPart = (
     | TensorsAnswer
     | TextAnswer
     | GeneratedText
+    | FilledMask
+    | TokenLabels
+    | Embeddings
 )
 
 

@@ -3,13 +3,16 @@
 Two shared-memory arenas made by the window, one written by each side. A writer
 takes the next free stretch and, at the end, starts over: the oldest blocks go
 first. Every block begins with its number, so a reader of an overwritten block is
-told and never gets another array's elements.
+told and never gets another array's elements. A reader may also borrow a block, in
+place of a copy; the writer then goes around it until it is returned.
 """
 
 from __future__ import annotations
 
-import secrets
+import random
 import threading
+from bisect import bisect_left, bisect_right
+from collections import deque
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +26,11 @@ INLINE_BYTES = 32 << 10
 # Arrays that are of use for one run only start over so soon: memory that was written
 # before is quicker than fresh pages.
 SHORT_LIVED_BYTES = 16 << 20
+# Larger arrays are copied for a reader, so that what is lent never fills the store.
+LENT_BYTES = SHORT_LIVED_BYTES // 4
 _ALIGN = 64
+_LOANS = 1  # the word of a block in which the reader counts what it has borrowed
+_REPLACED = "An array was asked for that newer ones have replaced; ask again."
 
 
 class ArrayArena:
@@ -51,11 +58,17 @@ class ArrayArena:
             shared_memory.create(size) if name is None else shared_memory.attach(name)
         )
         self._bytes = shared_memory.view(self._memory)
+        self._words = self._bytes[: size // 8 * 8].view(np.int64)
+        self._address = int(self._bytes.ctypes.data)
         self._size = size
         self._room = SHORT_LIVED_BYTES if short_lived else size
         self._next = 0
-        self._live: list[tuple[int, int]] = []
+        self._begins: list[int] = []  # of the blocks that there are, ascending,
+        self._ends: list[int] = []  # and of the same where they end
+        self._returned: deque[int] = deque()
+        self._random = random.Random()
         self._lock = threading.Lock()
+        self._order = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -85,22 +98,16 @@ class ArrayArena:
         with self._lock:
             needed = _ALIGN + -(-array.nbytes // _ALIGN) * _ALIGN
             room = min(self._size, self._room)
-            if self._next + needed > (room if needed <= room // 4 else self._size):
-                self._next = 0
-            offset = self._next
-            self._next += needed
-            self._retire(offset, needed)
-            block = secrets.randbits(62) | 1  # never met by chance among elements
+            offset = self._place(needed, room if needed <= room // 4 else self._size)
+            self._next = offset + needed
+            block = self._random.getrandbits(62) | 1  # never met among elements
             start = offset + _ALIGN
             target = self._bytes[start : start + array.nbytes].view(array.dtype)
             target.reshape(array.shape)[...] = array
-            self._stamp(offset)[0] = block
-            return ArrayRef(
-                dtype=array.dtype.name,
-                shape=array.shape,
-                block=block,
-                offset=offset,
-            )
+            self._words[offset // 8] = block
+        return ArrayRef(
+            dtype=array.dtype.name, shape=array.shape, block=block, offset=offset
+        )
 
     def get(self, ref: ArrayRef) -> npt.NDArray[np.generic]:
         """Return a copy of the array that `ref` names.
@@ -112,35 +119,155 @@ class ArrayArena:
         """
         if not ref.block:
             return ref.inline_array()
-        start = ref.offset + _ALIGN
-        if ref.offset < 0 or start + ref.nbytes > self._size or ref.offset % _ALIGN:
-            raise BadInputError("An array outside the array store was named.")
-        if int(self._stamp(ref.offset)[0]) == ref.block:
+        start = self._start(ref)
+        if int(self._words[ref.offset // 8]) == ref.block:
             copy = self._bytes[start : start + ref.nbytes].copy()
-            if int(self._stamp(ref.offset)[0]) == ref.block:
+            if int(self._words[ref.offset // 8]) == ref.block:
                 return copy.view(ref.dtype).reshape(ref.shape)
-        raise BadInputError(
-            "An array was asked for that newer ones have replaced; ask again."
-        )
+        raise BadInputError(_REPLACED)
+
+    def borrow(self, ref: ArrayRef) -> npt.NDArray[np.generic]:
+        """Return the array that `ref` names, where possible in its place; read-only.
+
+        Its place is not written to while the array, or a view of it, is referred to,
+        and until the next call of this method.
+
+        Raises
+        ------
+        BadInputError
+            As `get`.
+        """
+        if not ref.block or ref.nbytes > LENT_BYTES:
+            return self.get(ref)
+        start = self._start(ref)
+        words, word = self._words, ref.offset // 8
+        with self._lock:
+            while self._returned:
+                words[self._returned.popleft() // 8 + _LOANS] -= 1
+            if int(words[word]) != ref.block:
+                raise BadInputError(_REPLACED)
+            words[word + _LOANS] += 1
+        loan = _Loan(words, self._address + start, ref, self._returned)
+        # Taking a lock keeps the processor to the order: first count, then look.
+        with self._order:
+            if int(words[word]) != ref.block:
+                raise BadInputError(_REPLACED)
+        return np.asarray(loan).view(ref.dtype).reshape(ref.shape)
+
+    def forget_loans(self) -> None:
+        """Take back what a reader that has died had borrowed (writer)."""
+        with self._lock:
+            for begin in self._begins:
+                self._words[begin // 8 + _LOANS] = 0
 
     def close(self) -> None:
         """Let go of the memory; its maker also removes it."""
-        del self._bytes
+        del self._bytes, self._words
         if self._owner:
             shared_memory.destroy(self._memory)
         else:
             self._memory.close()
 
-    def _stamp(self, offset: int) -> npt.NDArray[np.int64]:
-        return self._bytes[offset : offset + 8].view(np.int64)
+    def _start(self, ref: ArrayRef) -> int:
+        start = ref.offset + _ALIGN
+        if ref.offset < 0 or start + ref.nbytes > self._size or ref.offset % _ALIGN:
+            raise BadInputError("An array outside the array store was named.")
+        return start
 
-    def _retire(self, offset: int, needed: int) -> None:
-        """Unstamp the blocks that a new one of `needed` bytes will cover."""
-        end = offset + needed
-        kept = []
-        for old, size in self._live:
-            if old < end and offset < old + size:
-                self._stamp(old)[0] = 0
-            else:
-                kept.append((old, size))
-        self._live = [*kept, (offset, needed)]
+    def _place(self, needed: int, room: int) -> int:
+        """Find the next stretch without borrowed blocks, and take it.
+
+        Raises
+        ------
+        BadInputError
+            If too much is borrowed.
+        """
+        for begin, end in ((self._next, room), (0, room), (0, self._size)):
+            offset = begin
+            while offset + needed <= end:
+                past = self._clear(offset, offset + needed)
+                if past < 0:
+                    return offset
+                offset = past
+        raise BadInputError(
+            f"{needed / 1e6:.1f} MB were to be handed over, but what the engine still "
+            "uses leaves no room for it; close a model and try again."
+        )
+
+    def _clear(self, begin: int, end: int) -> int:
+        """Make one block of a stretch; what lay there is gone.
+
+        Returns
+        -------
+        int
+            -1, or the end of a block there that is borrowed; then nothing changes.
+        """
+        first = bisect_right(self._ends, begin)
+        last = bisect_left(self._begins, end)
+        covered = self._begins[first:last]
+        past = self._lent(first, last)
+        if past >= 0:
+            return past
+        words = self._words
+        stamps = [words[old // 8] for old in covered]
+        for old in covered:
+            words[old // 8] = 0
+        past = self._lent(first, last)
+        if past >= 0:  # at this very moment
+            for old, stamp in zip(covered, stamps, strict=True):
+                words[old // 8] = stamp
+            return past
+        if begin not in covered:
+            words[begin // 8 + _LOANS] = 0  # until now an element of an array
+        self._begins[first:last] = [begin]
+        self._ends[first:last] = [end]
+        return -1
+
+    def _lent(self, first: int, last: int) -> int:
+        """Return where the last borrowed one of some blocks ends, -1 if none is.
+
+        A reader counts its loan and then reads the stamp; the writer clears the stamp
+        and then reads the loans. A lock keeps the processor to that order.
+        """
+        past = -1
+        with self._order:
+            for number in range(first, last):
+                if self._words[self._begins[number] // 8 + _LOANS]:
+                    past = self._ends[number]
+        return past
+
+
+class _Loan:
+    """Stands for a borrowed block; tells when nobody refers to it any more.
+
+    Parameters
+    ----------
+    words : (n,) int64 array
+        The whole arena; held, so that it is not closed too early.
+    address : int
+        Of the first element.
+    ref : ArrayRef
+    returned : deque of int
+        Takes the block's offset at the end. That is all that is done then, for the
+        garbage collector may bring the end about at any place.
+    """
+
+    def __init__(
+        self,
+        words: npt.NDArray[np.int64],
+        address: int,
+        ref: ArrayRef,
+        returned: deque[int],
+    ) -> None:
+        self._words = words
+        self._offset = ref.offset
+        self._returned = returned
+        self.__array_interface__ = {
+            "data": (address, True),
+            "shape": (ref.nbytes,),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+    def __del__(self) -> None:
+        self._returned.append(self._offset)

@@ -203,6 +203,22 @@ class ExplainTask(Message, frozen=True, kw_only=True):
     task: str
 
 
+class Tokenise(Message, frozen=True, kw_only=True):
+    """Cut a text into the tokens of an open model, while it is typed.
+
+    Attributes
+    ----------
+    text : str
+        As `TypedText.text` holds it; make it by `TypedText.of`.
+    slot : str
+        The text slot it is typed into; empty for the first.
+    """
+
+    model: ModelId
+    text: str
+    slot: str = ""
+
+
 class AskLens(Message, frozen=True, kw_only=True):
     """Ask one lens about what the last run left: a head's attention, say.
 
@@ -257,5 +273,6 @@ QueryCommand = (
     | DecodePicture
     | ExplainTask
     | AskLens
+    | Tokenise
 )
 Command = RunCommand | QueryCommand | CloseModel | Cancel | Shutdown

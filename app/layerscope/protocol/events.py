@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from layerscope.protocol.answers import Answer, Token
+from layerscope.protocol.asked import LensAnswered, Tokenised
 from layerscope.protocol.message import Message, ModelId
 from layerscope.protocol.values import (
     ArrayRef,
@@ -317,23 +316,6 @@ class PictureDecoded(Message, frozen=True, kw_only=True):
     height: int
 
 
-class LensAnswered(Message, frozen=True, kw_only=True):
-    """Answer to `AskLens`; what the entries are, the lens documents.
-
-    Attributes
-    ----------
-    arrays : dict of str to ArrayRef
-    numbers : dict of str to tuple of float
-    texts : dict of str to tuple of str
-    """
-
-    model: ModelId
-    lens: str
-    arrays: dict[str, ArrayRef] = msgspec.field(default_factory=dict)
-    numbers: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
-    texts: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
-
-
 class Finished(Message, frozen=True, kw_only=True):
     """Last event of a job that ran to its end."""
 
@@ -388,6 +370,7 @@ Event = (
     | ReceptiveFieldFound
     | PictureDecoded
     | LensAnswered
+    | Tokenised
     | Finished
     | Cancelled
     | Failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from layerscope.core.text import cleaned
 from layerscope.protocol.values import ArrayRef
 
 SettingValue = bool | int | float | str
@@ -90,6 +91,37 @@ class PreviousOutput(Source, frozen=True, kw_only=True):
     shape: tuple[int, ...] | None = None
 
 
+class TypedText(Source, frozen=True, kw_only=True):
+    """A text for a slot of kind ``"text"``; make it by `TypedText.of`.
+
+    Where the model has no tokenizer, or the text begins with ``ids:``, it is read
+    as token ids: ``"ids: 15 11 99"``.
+
+    Attributes
+    ----------
+    text : str
+        At most `MOST_CHARACTERS`, and without broken surrogates, which no message
+        can carry.
+    note : str
+        What was changed to make it so, one sentence, or empty.
+    """
+
+    text: str
+    note: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> TypedText:
+        """Return the source of whatever text somebody typed, pasted or loaded."""
+        sendable, note = cleaned(text)
+        return cls(text=sendable, note=note)
+
+
+class TokenIds(Source, frozen=True, kw_only=True):
+    """Token ids for a slot of kind ``"text"``, taken as they are."""
+
+    ids: tuple[int, ...]
+
+
 InputSource = (
     PictureFile
     | PictureArray
@@ -100,4 +132,6 @@ InputSource = (
     | TensorFile
     | TensorArray
     | PreviousOutput
+    | TypedText
+    | TokenIds
 )

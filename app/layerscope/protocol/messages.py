@@ -34,6 +34,7 @@ from layerscope.protocol.commands import (
     Run,
     RunCommand,
     Shutdown,
+    Tokenise,
     Watch,
 )
 from layerscope.protocol.events import (
@@ -62,6 +63,7 @@ from layerscope.protocol.events import (
     Stepped,
     TaskExplained,
     TensorFetched,
+    Tokenised,
     WeightDescribed,
 )
 from layerscope.protocol.message import JobId, Message, ModelId
@@ -198,6 +200,8 @@ __all__ = [
     "Stepped",
     "TaskExplained",
     "TensorFetched",
+    "Tokenise",
+    "Tokenised",
     "Watch",
     "WeightDescribed",
     "decode_command",

@@ -343,7 +343,7 @@ class InputSlot(Value, frozen=True, kw_only=True):
     name : str
         Key in `Run.inputs`; mostly the graph input's name.
     kind : str
-        ``"picture"`` or ``"tensor"``.
+        ``"picture"``, ``"text"`` or ``"tensor"``.
     tensor : TensorInfo
         The graph input it feeds.
     note : str

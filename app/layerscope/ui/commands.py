@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from layerscope.ui import dialogs, theme
 from layerscope.ui.actions import ActionSpec, KeyNote
 from layerscope.ui.panels import PANELS, input_sources
+from layerscope.ui.tab_actions import tab_actions
 
 if TYPE_CHECKING:
     from layerscope.ui.main_window import MainWindow
@@ -185,6 +186,7 @@ def _view(window: MainWindow) -> list[ActionSpec]:
             checked=shown(spec.name),
         )
         for spec in PANELS
+        if not spec.tab_of
     ]
     themes = [
         ActionSpec(
@@ -215,6 +217,7 @@ def _view(window: MainWindow) -> list[ActionSpec]:
             enabled=lambda: bool(window.controller.session.model),
         ),
         *panels,
+        *tab_actions(window),
         ActionSpec(
             id="layout.reset",
             text="Reset layout",

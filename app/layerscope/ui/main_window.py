@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from layerscope.ui.actions import ActionRegistry
 from layerscope.ui.banner import TroubleBanner
 from layerscope.ui.commands import window_actions
 from layerscope.ui.engine_bridge import EngineBridge
-from layerscope.ui.panels import PANELS
+from layerscope.ui.panels import PANELS, PanelSpec
 from layerscope.ui.panels.base import REFRESH_MS, Panel
 from layerscope.ui.panels.input import InputPanel
 from layerscope.ui.status_bar import StatusBar
@@ -48,7 +48,7 @@ class MainWindow(QMainWindow):
     Attributes
     ----------
     panels : dict
-        All panels by name.
+        All panels by name; those of tabs from when they are first in front.
     actions_ : ActionRegistry
     layout_ : WindowLayout
     bridge : EngineBridge
@@ -62,10 +62,14 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Layerscope")
         self.setMinimumSize(*LEAST_SIZE)
         self.setAcceptDrops(True)
-        self.panels: Mapping[str, Panel] = {s.name: s.make(controller) for s in PANELS}
+        self.panels: dict[str, Panel] = {
+            spec.name: spec.make(controller) for spec in PANELS if not spec.tab_of
+        }
         self.bridge = EngineBridge(controller, self)
         self.actions_ = ActionRegistry(self)
-        self.layout_ = WindowLayout(PANELS, self.panels, self.actions_.refresh)
+        self.layout_ = WindowLayout(
+            PANELS, self.panels, self.actions_.refresh, self._make_tab
+        )
         self.actions_.add(window_actions(self))
         self.actions_.fill(self.menuBar())
         self.top_bar = TopBar(controller, self.actions_)
@@ -136,7 +140,7 @@ class MainWindow(QMainWindow):
         self._stale = True
         self._refresh_if_stale()
         self.status.refresh()
-        for panel in self.panels.values():
+        for panel in tuple(self.panels.values()):
             panel.mark_stale()
             panel.refresh_if_stale()
 
@@ -194,6 +198,10 @@ class MainWindow(QMainWindow):
         content.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCentralWidget(content)
 
+    def _make_tab(self, spec: PanelSpec) -> Panel:
+        panel = self.panels[spec.name] = spec.make(self.controller)
+        return panel
+
     def _connect_panels(self) -> None:
         for name in ("activations", "inspector"):
             cast(Any, self.panels[name]).region_found.connect(self._show_region)
@@ -223,6 +231,7 @@ class MainWindow(QMainWindow):
         self._stale = False
         self.top_bar.refresh()
         self.banner.refresh()
+        self.layout_.suit(self.controller.session)
         name = self.controller.session.model_name
         self.setWindowTitle(f"{name} – Layerscope" if name else "Layerscope")
 

@@ -163,6 +163,13 @@ QProgressBar {
 QProgressBar::chunk { background: @accent; border-radius: 2px; }
 QTabBar::tab { background: transparent; color: @muted; padding: 4px 10px; }
 QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }
+QTabBar[titles="true"]::tab {
+    font-weight: 600; padding: 0 2px; margin-right: 12px; height: 28px;
+    border-top: 2px solid transparent; border-bottom: 2px solid transparent;
+}
+QTabBar[titles="true"]::tab:hover { color: @text; }
+QTabBar[titles="true"]::tab:selected { border-bottom: 2px solid @accent; }
+QTabBar[titles="true"]::tab:selected:focus { color: @accent; }
 """
 
 

@@ -11,6 +11,7 @@ The areas, from `PanelSpec.area`::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from layerscope.ui import theme
 from layerscope.ui.panels import PanelSpec
 from layerscope.ui.panels.base import Panel
+from layerscope.ui.tab_place import TabPlace
 
 VERSION = 1
 _LEFT_SHARE, _LEFT_LEAST, _LEFT_MOST = 0.15, 204, 260
@@ -39,6 +41,9 @@ class WindowLayout(QWidget):
         The panel of each spec by its name.
     on_change : callable
         Called when a panel was shown or hidden.
+    make : callable, optional
+        Returns the panel of a tab that is to come to the front for the first time;
+        by default it is among `panels`.
     """
 
     def __init__(
@@ -46,9 +51,13 @@ class WindowLayout(QWidget):
         specs: tuple[PanelSpec, ...],
         panels: Mapping[str, Panel],
         on_change: Callable[[], object],
+        make: Callable[[PanelSpec], Panel] | None = None,
     ) -> None:
         super().__init__()
-        self._specs = specs
+        self._specs = tuple(spec for spec in specs if not spec.tab_of)
+        self._places = self._with_tabs(
+            specs, panels, make or (lambda spec: panels[spec.name])
+        )
         self._panels = panels
         self._on_change = on_change
         self._hidden: set[str] = set()
@@ -88,6 +97,32 @@ class WindowLayout(QWidget):
         self._hidden ^= {name}
         self._apply_hidden()
 
+    def suit(self, session: Any) -> None:
+        """Offer the tabs that suit the open model."""
+        for place in self._places.values():
+            place.suit(session)
+
+    def is_offered(self, tab: str) -> bool:
+        """Whether the open model has something for a tab."""
+        return any(tab in place.offered for place in self._places.values())
+
+    def is_front(self, tab: str) -> bool:
+        """Whether a tab is in front of its place."""
+        return any(place.front.name == tab for place in self._places.values())
+
+    def choose_tab(self, tab: str) -> None:
+        """Bring a tab to the front, and its place back if it was hidden."""
+        for owner, place in self._places.items():
+            if tab in place.offered:
+                place.choose(tab)
+                if owner in self._hidden:
+                    self.toggle(owner)
+
+    def next_tab(self, delta: int = 1) -> None:
+        """Bring the next tab of the centre to the front."""
+        for place in self._places.values():
+            place.step(delta)
+
     def want_height(self, name: str, pixels: int) -> None:
         """Give a panel of the centre what it needs, unless the user has chosen.
 
@@ -99,12 +134,7 @@ class WindowLayout(QWidget):
             Height that its content needs, the title left out.
         """
         self._wanted[name] = pixels + _TITLE
-        if not self._moved and self.width() > 1:
-            sizes = self._splitters["middle"].sizes()
-            room = sum(sizes[1:])
-            self._splitters["middle"].setSizes(
-                [sizes[0], *self._shares("centre", room)]
-            )
+        self._share_centre()
 
     def reset(self) -> None:
         """Show all panels in their first proportions."""
@@ -138,6 +168,8 @@ class WindowLayout(QWidget):
         """Write proportions and hidden panels."""
         settings.setValue("layout/version", VERSION)
         settings.setValue("layout/hidden", " ".join(sorted(self._hidden)))
+        for owner, place in self._places.items():
+            settings.setValue(f"layout/tabs_{owner}", place.saved())
         settings.setValue("layout/moved", "true" if self._moved else "false")
         for name, splitter in self._splitters.items():
             settings.setValue(f"layout/{name}", splitter.saveState())
@@ -156,20 +188,56 @@ class WindowLayout(QWidget):
             return False
         known = {spec.name for spec in self._specs}
         self._moved = str(settings.value("layout/moved", "")) == "true"
+        for owner, place in self._places.items():
+            place.restore(str(settings.value(f"layout/tabs_{owner}", "")))
         self._hidden = set(str(settings.value("layout/hidden", "")).split()) & known
         self._apply_hidden()
         return True
 
+    def _with_tabs(
+        self,
+        specs: tuple[PanelSpec, ...],
+        panels: Mapping[str, Panel],
+        make: Callable[[PanelSpec], Panel],
+    ) -> dict[str, TabPlace]:
+        """Return a place for each panel that others share theirs with, by name."""
+        found = {}
+        for owner in specs:
+            tabs = tuple(spec for spec in specs if spec.tab_of == owner.name)
+            if tabs:
+                found[owner.name] = TabPlace(
+                    (owner, *tabs), panels[owner.name], make, self._on_raised
+                )
+        return found
+
+    def _widget(self, name: str) -> QWidget:
+        """Return what stands in a splitter for a panel."""
+        return self._places[name] if name in self._places else self._panels[name]
+
+    def _on_raised(self) -> None:
+        self._share_centre()
+        self._on_change()
+
+    def _share_centre(self) -> None:
+        if not self._moved and self.width() > 1:
+            sizes = self._splitters["middle"].sizes()
+            shares = self._shares("centre", sum(sizes[1:]))
+            self._splitters["middle"].setSizes([sizes[0], *shares])
+
     def _fill(self, area: str, splitter: QSplitter) -> None:
         for spec in self._specs:
             if spec.area == area:
-                splitter.addWidget(self._panels[spec.name])
+                splitter.addWidget(self._widget(spec.name))
                 splitter.setStretchFactor(splitter.count() - 1, spec.weight)
 
     def _shares(self, area: str, room: int) -> list[int]:
         specs = [spec for spec in self._specs if spec.area == area]
-        total = max(1, sum(spec.weight for spec in specs))
-        shares = {spec.name: round(room * spec.weight / total) for spec in specs}
+        fronts = {name: place.front for name, place in self._places.items()}
+        weights = {spec.name: fronts.get(spec.name, spec).weight for spec in specs}
+        total = max(1, sum(weights.values()))
+        shares = {n: round(room * weight / total) for n, weight in weights.items()}
+        if any(fronts.get(spec.name, spec) is not spec for spec in specs):
+            return list(shares.values())  # a tab in front has said what it needs
         for name, pixels in self._wanted.items():
             if name in shares and pixels > shares[name] and len(shares) > 1:
                 more = min(pixels, round(room * _MOST_OF_CENTRE)) - shares[name]
@@ -183,8 +251,8 @@ class WindowLayout(QWidget):
         self._moved = True
 
     def _apply_hidden(self) -> None:
-        for name, panel in self._panels.items():
-            panel.setVisible(name not in self._hidden)
+        for spec in self._specs:
+            self._widget(spec.name).setVisible(spec.name not in self._hidden)
         for area in ("top", "bottom"):
             names = {spec.name for spec in self._specs if spec.area == area}
             self._splitters[area].setVisible(bool(names - self._hidden))

@@ -15,9 +15,9 @@ from onnx import helper
 from tests.model_building import BOOL, FLOAT, INT64, build
 
 from layerscope.core.errors import BadInputError
+from layerscope.core.wire import nesting
 from layerscope.engine.model.file_kinds import MAX_FILE_BYTES
 from layerscope.engine.model.reading import initializer_array, read_model
-from layerscope.engine.model.wire import nesting
 
 
 def identity(**weights):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from layerscope.core import wire
 from layerscope.core.errors import BadInputError
-from layerscope.engine.model import wire
 from layerscope.engine.model.wording import shown, size
 
 HEAD_BYTES = 512

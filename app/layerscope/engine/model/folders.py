@@ -13,10 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 from layerscope.core.errors import BadInputError
+from layerscope.core.wire import Glimpse, glimpse
 from layerscope.engine.model import cards, components, precisions
 from layerscope.engine.model.cards import Json, may_be_read, read_json
 from layerscope.engine.model.reading import check_plain_file
-from layerscope.engine.model.wire import Glimpse, glimpse
 from layerscope.engine.model.wording import counted, shown, some
 
 ALL_CONFIGS = (

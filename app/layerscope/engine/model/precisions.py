@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 
-from layerscope.engine.model.wire import Glimpse, glimpse
+from layerscope.core.wire import Glimpse, glimpse
 
 # How transformers.js and the Optimum exporter end the names of their variants.
 SUFFIXES = {

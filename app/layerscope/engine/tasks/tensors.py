@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Hashable
 from typing import Any, ClassVar
@@ -187,6 +188,18 @@ def summary_of(name: str, value: Any, key: str = "") -> TensorSummary:
 def statistics_of(value: npt.NDArray[Any]) -> Statistics:
     """Summarise the elements of an array of numbers."""
     flat = np.asarray(value, dtype=np.float64).reshape(-1)
+    n = flat.size
+    if n and math.isfinite(total := float(np.add.reduce(flat))):
+        mean = total / n
+        deviations = flat - mean
+        deviations *= deviations
+        return Statistics(
+            mean=mean,
+            std=math.sqrt(float(np.add.reduce(deviations)) / n),
+            minimum=float(np.minimum.reduce(flat)),
+            maximum=float(np.maximum.reduce(flat)),
+            active=int(np.count_nonzero(flat)) / n,
+        )
     finite = flat[np.isfinite(flat)]
     flags = []
     if np.isnan(flat).any():
@@ -223,10 +236,11 @@ def heat_map_of(value: Any) -> npt.NDArray[np.uint8] | None:
     plane = plane[:rows] if rows > 1 else plane
     step_y = -(-plane.shape[0] // _HEAT_MAP_SIDE)
     step_x = -(-plane.shape[1] // _HEAT_MAP_SIDE)
-    small = np.nan_to_num(
-        plane[::step_y, ::step_x].astype(np.float64), posinf=0.0, neginf=0.0
-    )
+    small = plane[::step_y, ::step_x].astype(np.float64)
     low, high = float(small.min()), float(small.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        small = np.nan_to_num(small, posinf=0.0, neginf=0.0)
+        low, high = float(small.min()), float(small.max())
     scaled = (small - low) * (255.0 / (high - low)) if high > low else small * 0
     return np.ascontiguousarray(scaled.round().astype(np.uint8))
 

@@ -6,6 +6,7 @@ A new panel is a new file and one line in `PANELS`.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +30,36 @@ class PanelSpec:
     area : str
         ``"left"``, ``"top"``, ``"centre"``, ``"right"`` or ``"bottom"``.
     weight : int
-        Share of the area it gets at first, relative to its neighbours.
+        Share of the area it gets at first, relative to its neighbours; of a tab,
+        while it is in front.
+    tab_of : str
+        Name of the panel whose place it shares as a tab, or empty; `area` is then
+        not looked at.
+    lens : str
+        Of a tab: it is offered only where the open model has this lens.
+    when : callable, optional
+        Of a tab: called with the session, says whether it is offered now.
+    first : bool
+        Of a tab: in front when a model that has it is opened, unless another one
+        was chosen for this task before.
     """
 
     name: str
     title: str
     factory: str
-    area: str
+    area: str = ""
     weight: int = 1
+    tab_of: str = ""
+    lens: str = ""
+    when: Callable[[Any], bool] | None = None
+    first: bool = False
+
+    def suits(self, session: Any) -> bool:
+        """Whether the open model has what the panel shows."""
+        return bool(session.model) and (
+            (not self.lens or self.lens in session.lenses)
+            and (self.when is None or self.when(session))
+        )
 
     def make(self, controller: Any) -> Panel:
         """Return a new panel."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QCoreApplication, QObject, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
+    QTabBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -99,7 +100,11 @@ class Panel(QFrame):
     ----------
     body : QVBoxLayout
         Where a subclass puts its content.
+    tab_chosen : Signal(str)
+        Another panel of the same place is wanted, by name.
     """
+
+    tab_chosen = Signal(str)
 
     def __init__(self, object_name: str, title: str, controller: Any) -> None:
         super().__init__()
@@ -116,10 +121,11 @@ class Panel(QFrame):
         self._bar = QHBoxLayout(bar)
         self._bar.setContentsMargins(12, 0, 8, 0)
         self._bar.setSpacing(4)
-        name = QLabel(title)
-        name.setProperty("role", "title")
+        self._name = QLabel(title)
+        self._name.setProperty("role", "title")
+        self._tabs: _TabRow | None = None
         self._clause = ElidedLabel()
-        self._bar.addWidget(name)
+        self._bar.addWidget(self._name)
         self._bar.addSpacing(4)
         self._bar.addWidget(self._clause, 1)
         outer = QVBoxLayout(self)
@@ -143,6 +149,29 @@ class Panel(QFrame):
     def add_action(self, widget: QWidget) -> None:
         """Put a control at the right edge of the title line."""
         self._bar.addWidget(widget)
+
+    def set_tabs(self, tabs: Sequence[tuple[str, str]], front: str) -> None:
+        """Draw the panels of this place as tabs in place of the title.
+
+        Parameters
+        ----------
+        tabs : sequence of (name, title)
+            In order; a single one leaves the title as it is.
+        front : str
+            Name of the one that is in front.
+        """
+        if self._tabs is None and len(tabs) > 1:
+            self._tabs = _TabRow(self.tab_chosen.emit)
+            self._bar.insertWidget(1, self._tabs)
+        if self._tabs is not None:
+            self._tabs.setVisible(len(tabs) > 1)
+            self._tabs.show_tabs(tabs, front)
+        self._name.setVisible(len(tabs) < 2)
+
+    def focus_tabs(self) -> None:
+        """Put the keyboard on the tabs."""
+        if self._tabs is not None:
+            self._tabs.setFocus()
 
     def listen(self, signal: Any, slot: Callable[..., object] | None = None) -> None:
         """Connect a psygnal signal to `slot`, by default `mark_stale`.
@@ -179,6 +208,38 @@ class Panel(QFrame):
         """Catch up with what happened while nobody looked."""
         super().showEvent(event)
         self._stale = True
+
+
+class _TabRow(QTabBar):
+    """The tabs of one place, in a title line."""
+
+    def __init__(self, choose: Callable[[str], object]) -> None:
+        super().__init__()
+        self.setProperty("titles", True)
+        self.setDrawBase(False)
+        self.setExpanding(False)
+        self.setFixedHeight(theme.TITLE_HEIGHT)
+        self.setAccessibleName("Views")
+        self._choose = choose
+        self.currentChanged.connect(self._on_changed)
+
+    def show_tabs(self, tabs: Sequence[tuple[str, str]], front: str) -> None:
+        """Show other tabs, without choosing one."""
+        names = [self.tabData(place) for place in range(self.count())]
+        self.blockSignals(True)
+        if names != [name for name, _ in tabs]:
+            while self.count():
+                self.removeTab(0)
+            for place, (name, title) in enumerate(tabs):
+                self.addTab(title)
+                self.setTabData(place, name)
+                self.setTabToolTip(place, f"{title} (Ctrl+Tab for the next view)")
+        self.setCurrentIndex([name for name, _ in tabs].index(front))
+        self.blockSignals(False)
+
+    def _on_changed(self, place: int) -> None:
+        if place >= 0:
+            self._choose(str(self.tabData(place)))
 
 
 class EmptyState(QWidget):

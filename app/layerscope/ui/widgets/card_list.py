@@ -1,72 +1,36 @@
-"""A list of things with a picture, a title and one muted line, under headings."""
+"""A list of things with a picture, a title and muted lines, under headings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QPersistentModelIndex,
     QPoint,
-    QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import (
-    QFontMetricsF,
-    QImage,
-    QKeyEvent,
-    QPainter,
-    QPainterPath,
-    QPen,
-)
+from PySide6.QtGui import QImage, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QListView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
 
-from layerscope.ui import resources, theme
+from layerscope.ui import theme
+from layerscope.ui.widgets import card_rows
+from layerscope.ui.widgets.card_rows import Card
 
-ROW_HEIGHT = 42
-HEADING_HEIGHT = 28
-BADGE = 28.0
-_DOT = " · "
+__all__ = ["Card", "CardList"]
+
 _CARD_ROLE = Qt.ItemDataRole.UserRole
+_LEAST_WIDTH = 120
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """One row.
-
-    Attributes
-    ----------
-    key : str
-        What the owner knows it by; empty for a heading.
-    icon : str
-        A bundled icon, used while there is no picture.
-    chosen : bool
-        Whether it is what is open now.
-    """
-
-    title: str
-    key: str = ""
-    detail: str = ""
-    icon: str = "box"
-    tooltip: str = ""
-    chosen: bool = False
-
-    @property
-    def heading(self) -> bool:
-        """Whether the row only names those below it."""
-        return not self.key
 
 
 class CardList(QListView):
@@ -76,11 +40,14 @@ class CardList(QListView):
     ----------
     opened : Signal(str)
         Key of the card that was clicked, or entered by keyboard.
+    folded : Signal(str, bool)
+        What a heading's rows are known by, and whether they are to be folded away.
     menu_wanted : Signal(str, QPoint)
         Key, and the place on the screen.
     """
 
     opened = Signal(str)
+    folded = Signal(str, bool)
     menu_wanted = Signal(str, QPoint)
 
     def __init__(self, name: str) -> None:
@@ -103,10 +70,14 @@ class CardList(QListView):
         if list(cards) == self._model.cards:
             return
         current = self.currentIndex().data(_CARD_ROLE)
+        bar = self.verticalScrollBar()
+        scrolled = bar.value()
         self._model.show(list(cards))
         for row, card in enumerate(cards):
-            if isinstance(current, Card) and card.key and card.key == current.key:
+            if isinstance(current, Card) and _same(card, current):
                 self.setCurrentIndex(self._model.index(row))
+        self.doItemsLayout()
+        bar.setValue(scrolled)
 
     def cards(self) -> list[Card]:
         """Return what is shown."""
@@ -122,21 +93,38 @@ class CardList(QListView):
         return self._model.thumbnails.get(key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Open with Enter or Space."""
+        """Open with Enter or Space; fold with Left and Right."""
+        index = self.currentIndex()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self._open(self.currentIndex())
+            self._open(index)
+            return
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            card = index.data(_CARD_ROLE) if index.isValid() else None
+            closing = event.key() == Qt.Key.Key_Left
+            if isinstance(card, Card) and card.fold and card.folded != closing:
+                self.folded.emit(card.fold, closing)
             return
         super().keyPressEvent(event)
 
     def _open(self, index: QModelIndex) -> None:
         card = index.data(_CARD_ROLE) if index.isValid() else None
-        if isinstance(card, Card) and card.key:
+        if not isinstance(card, Card):
+            return
+        if card.key:
             self.opened.emit(card.key)
+        elif card.fold:
+            self.folded.emit(card.fold, not card.folded)
 
     def _ask_menu(self, place: QPoint) -> None:
         card = self.indexAt(place).data(_CARD_ROLE)
         if isinstance(card, Card) and card.key:
             self.menu_wanted.emit(card.key, self.viewport().mapToGlobal(place))
+
+
+def _same(card: Card, other: Card) -> bool:
+    if card.heading or other.heading:
+        return bool(card.fold) and card.fold == other.fold
+    return card.key == other.key
 
 
 class _CardModel(QAbstractListModel):
@@ -154,7 +142,10 @@ class _CardModel(QAbstractListModel):
         return 0 if parent.isValid() else len(self.cards)
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
-        if not index.isValid() or self.cards[index.row()].heading:
+        if not index.isValid():
+            return Qt.ItemFlag.ItemIsEnabled
+        card = self.cards[index.row()]
+        if card.heading and not card.fold:
             return Qt.ItemFlag.ItemIsEnabled
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
@@ -169,8 +160,7 @@ class _CardModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return card.tooltip or None
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            parts = (card.title, card.detail, "open now" if card.chosen else "")
-            return ", ".join(part for part in parts if part)
+            return card.spoken()
         return None
 
 
@@ -182,99 +172,13 @@ class _CardDelegate(QStyledItemDelegate):
         self, option: QStyleOptionViewItem, index: _Index
     ) -> QSize:
         card = index.data(_CARD_ROLE)
-        heading = isinstance(card, Card) and card.heading
-        return QSize(120, HEADING_HEIGHT if heading else ROW_HEIGHT)
+        height = card.height if isinstance(card, Card) else card_rows.ROW_HEIGHT
+        return QSize(_LEAST_WIDTH, height)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: _Index
     ) -> None:
         card = index.data(_CARD_ROLE)
         model = index.model()
-        if not isinstance(card, Card) or not isinstance(model, _CardModel):
-            return
-        area = QRectF(option.rect)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if card.heading:
-            painter.setFont(theme.font(11, 600))
-            painter.setPen(theme.colour("muted"))
-            area.adjust(8, 6, 0, 0)
-            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, card.title)
-        else:
-            _paint_ground(painter, area, option, card)
-            image = model.thumbnails.get(card.key)
-            badge = QRectF(area.left() + 8, area.center().y() - BADGE / 2, BADGE, BADGE)
-            _paint_badge(painter, badge, card, image)
-            _paint_words(painter, area.adjusted(BADGE + 18, 0, -6, 0), card)
-        painter.restore()
-
-
-def _paint_ground(
-    painter: QPainter, area: QRectF, option: QStyleOptionViewItem, card: Card
-) -> None:
-    state = option.state
-    ground = area.adjusted(0, 1, 0, -1)
-    painter.setPen(Qt.PenStyle.NoPen)
-    if card.chosen:
-        painter.setBrush(theme.colour("selected"))
-        painter.drawRoundedRect(ground, 6, 6)
-    elif state & QStyle.StateFlag.State_MouseOver:
-        painter.setBrush(theme.colour("raised"))
-        painter.drawRoundedRect(ground, 6, 6)
-    if state & QStyle.StateFlag.State_HasFocus:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(theme.colour("accent"), 1))
-        painter.drawRoundedRect(ground.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-
-
-def _paint_badge(
-    painter: QPainter, badge: QRectF, card: Card, image: QImage | None
-) -> None:
-    path = QPainterPath()
-    path.addRoundedRect(badge, 5, 5)
-    if image is not None:
-        side = min(image.width(), image.height())
-        middle = QRectF(
-            (image.width() - side) / 2, (image.height() - side) / 2, side, side
-        )
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.save()
-        painter.setClipPath(path)
-        painter.drawImage(badge, image, middle)
-        painter.restore()
-        return
-    painter.setPen(QPen(theme.colour("line"), 1))
-    painter.setBrush(theme.colour("raised"))
-    painter.drawPath(path)
-    drawn = resources.icon(card.icon, theme.current().accent, 14)
-    drawn.paint(painter, badge.toRect().adjusted(7, 7, -7, -7))
-
-
-def _paint_words(painter: QPainter, area: QRectF, card: Card) -> None:
-    title, detail = theme.font(12, 500), theme.font(11)
-    right = Qt.TextElideMode.ElideRight
-    upper = QRectF(area.left(), area.center().y() - 17, area.width(), 17)
-    lower = QRectF(area.left(), area.center().y(), area.width(), 15)
-    if not card.detail:
-        upper.moveTop(area.center().y() - 8.5)
-    painter.setFont(title)
-    painter.setPen(theme.colour("text"))
-    painter.drawText(
-        upper,
-        Qt.AlignmentFlag.AlignVCenter,
-        QFontMetricsF(title).elidedText(card.title, right, area.width()),
-    )
-    painter.setFont(detail)
-    painter.setPen(theme.colour("muted"))
-    painter.drawText(
-        lower,
-        Qt.AlignmentFlag.AlignVCenter,
-        _fitting(card.detail, QFontMetricsF(detail), area.width()),
-    )
-
-
-def _fitting(detail: str, metrics: QFontMetricsF, width: float) -> str:
-    """Return as many of the facts between the dots as fit, each of them whole."""
-    while metrics.horizontalAdvance(detail) > width and _DOT in detail:
-        detail = detail.rpartition(_DOT)[0]
-    return metrics.elidedText(detail, Qt.TextElideMode.ElideRight, width)
+        if isinstance(card, Card) and isinstance(model, _CardModel):
+            card_rows.paint(painter, option, card, model.thumbnails.get(card.key))

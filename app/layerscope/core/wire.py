@@ -1,4 +1,4 @@
-"""A look at protobuf bytes without parsing them.
+"""A look at protobuf bytes without parsing them, and without an inference library.
 
 Used to say what is wrong with a file that does not parse, and to learn the few
 things of a file that decide which one of a folder to open.
