@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FIRST_RUN := out/first-run.png
 
 .DEFAULT_GOAL := run
-.PHONY: run test check bench models verify-models setup setup-test clean
+.PHONY: run test check bench models verify-models thumbnails setup setup-test clean
 
 run: setup  ## open the window; without a display, run off-screen and save a picture
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
@@ -37,6 +37,9 @@ models: setup-test  ## train the bundled models, or MODEL=<id>; go on where one 
 
 verify-models: setup-test  ## measure the figure of every card again, or of MODEL=<id>
 	PYTHONPATH=models $(BIN)/python models/training/verify.py $(MODEL)
+
+thumbnails: setup-test  ## draw the library's pictures again, or that of MODEL=<id>
+	PYTHONPATH=models $(BIN)/python models/training/thumbnails.py $(MODEL)
 
 setup:  ## make .venv with the pinned versions; at once where that is done
 	@packaging/setup.sh run

@@ -36,6 +36,6 @@ if __name__ == "__main__":
                 "through skl2onnx"
             ),
             model_type="gradient-boosting",
-            scores="the softmax of the sums",
+            scores="`probabilities`: float32, batch x 10, the softmax of the sums.",
         ),
     )

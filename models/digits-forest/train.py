@@ -27,6 +27,6 @@ if __name__ == "__main__":
                 'Breiman, "Random Forests", 2001, as in scikit-learn, through skl2onnx'
             ),
             model_type="random-forest",
-            scores="the mean over the trees",
+            scores="`probabilities`: float32, batch x 10, the mean of the trees.",
         ),
     )

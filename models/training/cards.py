@@ -8,6 +8,8 @@ library of Layerscope read. Mitchell et al., "Model Cards for Model Reporting", 
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import yaml
 
 CARD = "README.md"
 _FENCE = "---\n"
+_WIDTH = 88
 _DIGITS = 4  # of a stated figure: a hundredth of a point
 
 
@@ -54,7 +57,8 @@ def write_card(
     teaches : str
         One sentence on what there is to see in the model.
     body : str
-        Markdown below the head, from its heading on.
+        Markdown below the head, from its heading on. Paragraphs with a line that
+        is too long are broken anew, unless there are code blocks in it.
     base_model : str, optional
         Id of the model that training started from.
     licence : str, optional
@@ -92,7 +96,7 @@ def write_card(
     text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=84)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD).write_text(
-        f"{_FENCE}{text}{_FENCE}\n{body.strip()}\n", encoding="utf-8"
+        f"{_FENCE}{text}{_FENCE}\n{_wrapped(body.strip())}\n", encoding="utf-8"
     )
 
 
@@ -114,3 +118,16 @@ def stated_figure(folder: Path) -> float:
         return float(value)
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"The head of {path} states no figure.") from error
+
+
+def _wrapped(body: str) -> str:
+    if "```" in body:
+        return body
+    return "\n\n".join(_wrapped_paragraph(part) for part in body.split("\n\n"))
+
+
+def _wrapped_paragraph(text: str) -> str:
+    fits = all(len(line) <= _WIDTH for line in text.splitlines())
+    if fits or not re.match(r"[\w`“\"(]", text):
+        return text
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -86,6 +86,9 @@ def exported(network: Decoder) -> onnx.ModelProto:
     batch, length, past = 2, 3, 5
     head = shape.width // shape.n_heads
     tokens = torch.zeros(batch, length, dtype=torch.int64)
+    positions = (
+        tokens.clone()
+    )  # the exporter takes one tensor, given twice, for one input
     mask = torch.ones(batch, past + length, dtype=torch.int64)
     caches = [
         torch.zeros(batch, shape.n_heads, past, head) for _ in range(2 * shape.n_layers)
@@ -98,7 +101,7 @@ def exported(network: Decoder) -> onnx.ModelProto:
         network,
         tokens,
         mask,
-        tokens,
+        positions,
         *caches,
         inputs=["input_ids", "attention_mask", "position_ids", *_pairs(shape, True)],
         outputs=[

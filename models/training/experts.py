@@ -62,7 +62,7 @@ class Experts(nn.Module):
         self.probabilities = self.router_probabilities(self.router(x))
         gates = self.gates(self.probabilities)
         if not self.training:
-            mixture = gates[..., :1] * self.experts[0](x)
+            mixture: torch.Tensor = gates[..., :1] * self.experts[0](x)
             for index in range(1, len(self.experts)):
                 answer = self.experts[index](x)
                 mixture = mixture + gates[..., index : index + 1] * answer
@@ -79,5 +79,5 @@ class Experts(nn.Module):
         """Return the price of the last routing: least where the load is equal."""
         probabilities = self.probabilities.flatten(0, -2)
         chosen = (self.gates(probabilities.detach()) > 0).float().mean(dim=0)
-        load = chosen * probabilities.mean(dim=0)
-        return _PRICE * len(self.experts) / _CHOSEN * load.sum()
+        load: torch.Tensor = (chosen * probabilities.mean(dim=0)).sum()
+        return load * (_PRICE * len(self.experts) / _CHOSEN)

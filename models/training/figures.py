@@ -14,6 +14,13 @@ FIGURES: dict[str, str] = {
     "cifar10-resnet-l": "training.publish:cifar10_accuracy",
     "cifar10-resnet-m": "training.publish:cifar10_accuracy",
     "cifar10-resnet-s": "training.publish:cifar10_accuracy",
+    "digits-boosting": "training.digit_classifiers:accuracy",
+    "digits-cnn": "training.digit_classifiers:accuracy",
+    "digits-forest": "training.digit_classifiers:accuracy",
+    "digits-svm": "training.digit_classifiers:accuracy",
+    "shakespeare-gpt": "training.decoder_folder:measured_nats",
+    "shakespeare-lstm": "training.recurrent_folder:measured_nats",
+    "shakespeare-moe": "training.decoder_folder:measured_nats",
 }
 
 # Kernels of other processors round apart: ten pictures of 10,000 may fall otherwise.

@@ -1,9 +1,9 @@
 """A decoder in the shape of GPT-2, small enough for a laptop and open to the eye.
 
 Radford et al., "Language Models are Unsupervised Multitask Learners", 2019. Everything
-a lens looks for has a module, and so a name in the exported graph: ``h.0.attn.softmax``
-are the attention weights, ``h.0.output`` the residual stream after a block, ``ln_f`` and
-``lm_head`` what turns the stream into logits.
+a lens looks for has a module, and so a name in the exported graph:
+``h.0.attn.softmax`` are the attention weights, ``h.0.output`` the residual stream after
+a block, ``ln_f`` and ``lm_head`` what turns the stream into logits.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class Scores(nn.Module):
         self, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
         """Return (batch, head, query, key) scores before the softmax."""
-        return query @ key.transpose(2, 3) * query.shape[-1] ** -0.5 + mask
+        products = query @ key.transpose(2, 3)
+        return products * float(query.shape[-1] ** -0.5) + mask
 
 
 class Context(nn.Module):

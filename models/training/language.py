@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -98,6 +98,29 @@ def windows(
             )
 
 
+def streams(
+    tokens: npt.NDArray[np.int64], recipe: Recipe, random: np.random.Generator
+) -> Iterator[torch.Tensor]:
+    """Yield batches in which each row goes on where it ended in the batch before.
+
+    For networks that carry a state. Parameters and batches are those of `windows`; in
+    each pass the text is cut into as many streams as a batch has rows.
+    """
+    while True:
+        first = int(random.integers(recipe.length))
+        each = (len(tokens) - first - 1) // recipe.batch
+        starts = first + each * np.arange(recipe.batch)
+        for step in range(0, each - recipe.length + 1, recipe.length):
+            yield torch.from_numpy(
+                np.stack(
+                    [
+                        tokens[row + step : row + step + recipe.length + 1]
+                        for row in starts
+                    ]
+                )
+            )
+
+
 def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Return AdamW, and Muon for the matrices of hidden layers if the recipe has it.
 
@@ -114,7 +137,8 @@ def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer
         if isinstance(module, nn.Embedding) or name == "lm_head"
         for parameter in module.parameters()
     }
-    inner, rest = [], []
+    inner: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for parameter in network.parameters():
         hidden = parameter.ndim == 2 and id(parameter) not in outer
         (inner if hidden and recipe.matrix_rate > 0 else rest).append(parameter)
@@ -133,6 +157,9 @@ def train(
     recipe: Recipe,
     checkpoint: Path,
     *,
+    cut: Callable[
+        [npt.NDArray[np.int64], Recipe, np.random.Generator], Iterator[torch.Tensor]
+    ] = windows,
     quickly: bool = False,
 ) -> int:
     """Train `network` where it stands, or go on where a training stopped.
@@ -147,6 +174,8 @@ def train(
         How long and how fast.
     checkpoint : Path
         Written every minute; read first where it is there.
+    cut : callable
+        How batches are made of the text: `windows` or `streams`.
     quickly : bool
         Stop after five seconds and leave no checkpoint.
 
@@ -162,7 +191,7 @@ def train(
     if checkpoint.is_file() and not quickly:
         step = _restored(checkpoint, network, movers)
     random = np.random.default_rng(0)
-    batches = windows(tokens, recipe, random)
+    batches = cut(tokens, recipe, random)
     for _ in range(step):
         next(batches)
     begun = saved = time.monotonic()
@@ -199,7 +228,7 @@ def _step(
 ) -> float:
     network.train()
     loss = _loss(network, rows)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     for mover in movers:
         mover.step()

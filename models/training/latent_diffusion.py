@@ -280,7 +280,11 @@ def train_denoiser(
     model = nn.ModuleDict({"unet": nets.unet, "text": nets.text})
     average = copy.deepcopy(model).requires_grad_(False)
     optimiser = torch.optim.AdamW(
-        model.parameters(), recipe.unet_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
+        model.parameters(),
+        recipe.unet_rate,
+        betas=(0.9, 0.99),
+        weight_decay=1e-3,
+        fused=True,
     )
     progress = Progress(
         "unet",

@@ -95,7 +95,9 @@ class Recurrent(nn.Module):
             (batch, sequence) int64; the targets are one token ahead.
         """
         zeros = torch.zeros(N_LAYERS, len(input_ids), self.width)
-        state = self._carried if self.training and self._carried else (zeros, zeros)
+        state = (zeros, zeros)
+        if self.training and self._carried is not None:
+            state = self._carried
         logits, hidden, cells = self(input_ids, *state)
         if self.training:
             self._carried = (hidden.detach(), cells.detach())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,7 @@ def exported(
     *examples: torch.Tensor,
     inputs: Sequence[str] = (INPUT,),
     outputs: Sequence[str] = (OUTPUT,),
-    dynamic_shapes: tuple[Mapping[int, object] | None, ...] | None = None,
+    dynamic_shapes: tuple[object, ...] | None = None,
     opset: int = OPSET,
 ) -> onnx.ModelProto:
     """Return `network` as ONNX with readable names and a free batch size.
@@ -142,18 +142,31 @@ def measured_accuracy(
         Of the published file; by default one is made with default options.
     """
     session = session or cpu_session(folder / MODEL_FILE)
-    config = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
-    mean = np.asarray(config["image_mean"], np.float32).reshape(1, 3, 1, 1)
-    std = np.asarray(config["image_std"], np.float32).reshape(1, 3, 1, 1)
-    scale = np.float32(config["rescale_factor"])
     right = 0
     for start in range(0, len(split.labels), 500):
-        pictures = split.pictures[start : start + 500].astype(np.float32)
-        feed: npt.NDArray[np.float32] = (pictures * scale - mean) / std
+        feed = prepared(folder, split.pictures[start : start + 500])
         (logits,) = session.run([OUTPUT], {INPUT: feed})
         answer = np.argmax(logits, axis=1)
         right += int((answer == split.labels[start : start + 500]).sum())
     return right / len(split.labels)
+
+
+def prepared(folder: Path, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return pictures as ``preprocessor_config.json`` wants them fed.
+
+    Parameters
+    ----------
+    folder : Path
+        With that file.
+    pictures : (n, 3, h, w) uint8 array
+        RGB, already of the right size.
+    """
+    config = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
+    mean = np.asarray(config["image_mean"], np.float32).reshape(1, 3, 1, 1)
+    std = np.asarray(config["image_std"], np.float32).reshape(1, 3, 1, 1)
+    scale = np.float32(config["rescale_factor"])
+    fed: npt.NDArray[np.float32] = (pictures.astype(np.float32) * scale - mean) / std
+    return fed
 
 
 def cifar10_accuracy(folder: Path) -> float:

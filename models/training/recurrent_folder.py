@@ -7,6 +7,7 @@ graph is put together here.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,15 +95,12 @@ def exported(network: Recurrent) -> onnx.ModelProto:
     x = "by_step"
     for layer, module in enumerate(network.lstm):
         path = f"lstm.{layer}"
+        own = {name: _onnx_gates(gates) for name, gates in module.named_parameters()}
+        biases = torch.cat([own["bias_ih_l0"], own["bias_hh_l0"]])
         weights += [
-            _tensor(f"{path}.W", _onnx_gates(module.weight_ih_l0)[None]),
-            _tensor(f"{path}.R", _onnx_gates(module.weight_hh_l0)[None]),
-            _tensor(
-                f"{path}.B",
-                torch.cat([_onnx_gates(b) for b in (module.bias_ih_l0, module.bias_hh_l0)])[
-                    None
-                ],
-            ),
+            _tensor(f"{path}.W", own["weight_ih_l0"][None]),
+            _tensor(f"{path}.R", own["weight_hh_l0"][None]),
+            _tensor(f"{path}.B", biases[None]),
         ]
         inputs = [x, *(f"{path}.{part}" for part in ("W", "R", "B")), ""]
         inputs += [f"{path}.state.{state}" for state in _STATES]
@@ -202,7 +200,7 @@ def _node(
     inputs: list[str],
     outputs: list[str],
     path: str,
-    **attributes: object,
+    **attributes: Any,
 ) -> onnx.NodeProto:
     """Return a node that keeps the module's path in ``doc_string`` for a while."""
     return helper.make_node(

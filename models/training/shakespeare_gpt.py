@@ -156,9 +156,9 @@ figure is measured again by `make verify-models`.
 
 The layout is that of Optimum. `input_ids`, `position_ids`: int64, batch x sequence.
 `attention_mask`: int64, batch x (past + sequence), 0 for padding.
-`past_key_values.N.key` and `.value`: float32, batch x {heads} x past x channel; past may
-be 0. `logits`: float32, batch x sequence x {tokens}. `present.N.key` and `.value` are the
-next call's past. Past and sequence together are at most {positions} tokens.
+`past_key_values.N.key` and `.value`: float32, batch x {heads} x past x channel; past
+may be 0. `logits`: float32, batch x sequence x {tokens}. `present.N.key` and `.value`
+are the next call's past. Past and sequence together are at most {positions} tokens.
 {routing}
 `h.N.attn.softmax` are the attention weights (batch, head, query, key), `h.N.output` is
 the residual stream after block N; `ln_f` and `lm_head` turn it into logits.
@@ -172,6 +172,6 @@ world view of his figures, and repeats parts of them. Nothing it says is advice.
 
 Data: the plays of William Shakespeare, in the public domain, as collected by Karpathy
 for char-rnn, 2015. Network: Radford et al., "Language Models are Unsupervised
-Multitask Learners", 2019, trained with Muon by Jordan et al., 2024.{sources} The weights
-are our own and Apache-2.0.
+Multitask Learners", 2019, trained with Muon by Jordan et al., 2024.{sources}
+The weights are our own and Apache-2.0.
 """

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
+from layerscope.controller.texts import LastTexts
 from layerscope.core.latency import LatencyHistory
 from layerscope.library.preferences import Preferences
 from layerscope.protocol.values import ArrayRef
@@ -61,6 +62,7 @@ class FakeController:
         self.calls = []
         self.queries = []
         self.ticks = 0
+        self.texts = LastTexts(self.preferences)
         self.entries = ()
         self.samples = []
         jobs = itertools.count(1)

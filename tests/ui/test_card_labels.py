@@ -6,7 +6,7 @@ from PySide6.QtGui import QFontMetricsF
 
 from layerscope.ui import theme
 from layerscope.ui.widgets.card_labels import short_name, short_shape
-from layerscope.ui.widgets.card_list import _fitting
+from layerscope.ui.widgets.card_rows import fitting
 from layerscope.ui.widgets.graph_cards import letters_px, title_place
 from layerscope.ui.widgets.overlay_view import LabelledBox, _tags
 
@@ -52,9 +52,9 @@ def test_no_size_is_cut_in_two(text, letters, expected):
 def test_facts_of_a_card_are_whole_or_left_out(qapp):
     metrics = QFontMetricsF(theme.font(11))
     whole = "66 nodes · opset 7 · 2.5 MB"
-    assert _fitting(whole, metrics, 400) == whole
+    assert fitting(whole, metrics, 400) == whole
     less = metrics.horizontalAdvance(whole) - 4
-    assert _fitting(whole, metrics, less) == "66 nodes · opset 7"
+    assert fitting(whole, metrics, less) == "66 nodes · opset 7"
 
 
 def test_names_of_boxes_do_not_cover_each_other(qapp):

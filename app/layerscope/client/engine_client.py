@@ -169,7 +169,7 @@ class EngineClient:
         events: list[Event | EngineLost] = [*arrived]
         if ended:
             events += self._bury(inbox)
-        elif self._process is not None:
+        elif self._process is not None and (self._cancels or not arrived):
             self._check_deadlines()
         return events
 

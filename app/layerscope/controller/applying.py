@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from layerscope.controller.first_inputs import FirstInputs
+from layerscope.protocol.answers import Answer, GeneratedText
 from layerscope.protocol.frames import Frame
 from layerscope.protocol.inputs import InputSource
 from layerscope.protocol.messages import (
@@ -227,7 +228,9 @@ class Applier:
         session.selection = Selection()
         session.step = session.n_steps = -1
         session.steps_ms = ()
-        session.tokens = ()
+        session.prompt = session.tokens = ()
+        session.token = -1
+        session.once = {}
 
     def _on_graph(self, event: GraphDescribed) -> None:
         session = self._controller.session
@@ -260,6 +263,8 @@ class Applier:
             session.inputs if self._kept_inputs is None else self._kept_inputs,
             opening=opening and self._kept_inputs is None,
         )
+        if opening and self._kept_inputs is None:
+            inputs = self._controller.texts.remembered(session, event.slots, inputs)
         session.inputs = inputs
         session.slots = event.slots
         if self._kept_selection is not None:
@@ -284,6 +289,7 @@ class Applier:
             looking_ratio=ratio,
             drift=event.drift if event.drift >= 0 else session.cost.drift,
         )
+        self._note_prompt(event.answer)
         session.answer = event.answer
         session.n_runs += 1
         if session.trouble is not None and not session.trouble.actions:
@@ -297,8 +303,15 @@ class Applier:
             session.tokens = (*(() if first else session.tokens), *event.tokens)
         session.n_steps = event.n_steps
         if event.answer is not None:
+            self._note_prompt(event.answer)
             session.answer = event.answer
         session.step = event.step
+
+    def _note_prompt(self, answer: Answer) -> None:
+        """Keep the prompt of a text, which only its first and last step tell."""
+        for part in answer.parts:
+            if isinstance(part, GeneratedText) and part.prompt:
+                self._controller.session.prompt = part.prompt
 
     def _on_shapes(self, event: ShapesMeasured) -> None:
         structure = self._controller.session.structure

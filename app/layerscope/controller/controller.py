@@ -20,6 +20,7 @@ from layerscope.controller.machine import MachineMeter
 from layerscope.controller.opening import PathOpener
 from layerscope.controller.recovery import Recovery
 from layerscope.controller.running import RunScheduler
+from layerscope.controller.texts import LastTexts
 from layerscope.core.errors import LayerscopeError
 from layerscope.core.latency import LatencyHistory
 from layerscope.library import bundled, samples
@@ -82,6 +83,7 @@ class Controller:
         self._queries: dict[int, tuple[Done, OnFailure | None]] = {}
         self._models = 0
         self._meter = MachineMeter(self)
+        self.texts = LastTexts(preferences)
 
     # --- life -----------------------------------------------------------------
 

@@ -48,8 +48,10 @@ class RunScheduler:
         self._visible: tuple[str, ...] = ()
 
     def run_once(self) -> None:
-        """Run as soon as possible."""
+        """Run as soon as possible; a run of many steps makes room for the new one."""
         self._wanted = True
+        if self._in_flight and self._controller.session.stepped:
+            self._controller.client.cancel(self._in_flight)
         self.tick()
 
     def changed(self) -> None:
@@ -103,12 +105,15 @@ class RunScheduler:
         self._wanted = self._look_wanted = False
         self._sent = time.monotonic()
         self._in_flight = self._controller.client.next_job()
+        once = {} if look_only else session.once
+        if once:
+            session.once = {}
         self._controller.client.send(
             Run(
                 job=self._in_flight,
                 model=session.model,
                 inputs=session.inputs,
-                settings=session.settings,
+                settings={**session.settings, **once},
                 watch=self.watching(),
                 look_only=look_only,
             )

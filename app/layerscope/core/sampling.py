@@ -87,9 +87,11 @@ def penalised(logits: Floats, seen: Sequence[int], penalty: float) -> Floats:
     Parameters
     ----------
     logits : (n,) array of float
+        Of the next token.
     seen : sequence of int
         Ids from 0 up to n; others do not count.
     penalty : float
+        As `Sampling.repetition_penalty`.
     """
     if penalty == 1.0 or penalty <= 0.0 or not len(seen):
         return logits
@@ -111,6 +113,7 @@ def distribution(
     logits : (n,) array of float
         Of the next token.
     sampling : Sampling
+        The settings.
     seen : sequence of int
         Ids so far, for the repetition penalty.
 
@@ -154,7 +157,9 @@ def choose(
     Parameters
     ----------
     logits : (n,) array of float
+        Of the next token.
     sampling : Sampling
+        The settings.
     seen : sequence of int
         Ids so far.
     step : int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from layerscope.core import errors
@@ -38,7 +38,7 @@ class CancelToken:
     """
 
     def __init__(self) -> None:
-        self._cancelled = threading.Event()
+        self._cancelled = False
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
         self.replaced = False
@@ -46,34 +46,51 @@ class CancelToken:
     @property
     def cancelled(self) -> bool:
         """Whether the job was asked to stop."""
-        return self._cancelled.is_set()
+        return self._cancelled
 
     def cancel(self) -> None:
         """Ask the job to stop."""
         with self._lock:
-            self._cancelled.set()
+            self._cancelled = True
             callbacks = list(self._callbacks)
         for callback in callbacks:
             callback()
 
-    @contextlib.contextmanager
-    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+    def on_cancel(self, callback: Callable[[], None]) -> _Watch:
         """Run `callback`, on another thread, if the job is cancelled inside."""
+        return _Watch(self, callback)
+
+    def add(self, callback: Callable[[], None]) -> None:
+        """Have `callback` run when the job is cancelled, at once if it was."""
         with self._lock:
             self._callbacks.append(callback)
-            already = self._cancelled.is_set()
+            already = self._cancelled
         if already:
             callback()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._callbacks.remove(callback)
+
+    def remove(self, callback: Callable[[], None]) -> None:
+        """Take `callback` back."""
+        with self._lock:
+            self._callbacks.remove(callback)
 
     def check(self) -> None:
         """Raise `JobCancelledError` if the job was asked to stop."""
         if self.cancelled:
             raise errors.JobCancelledError("The job was stopped.")
+
+
+class _Watch:
+    """What `CancelToken.on_cancel` returns; cheaper than a generator would be."""
+
+    def __init__(self, token: CancelToken, callback: Callable[[], None]) -> None:
+        self._token = token
+        self._callback = callback
+
+    def __enter__(self) -> None:
+        self._token.add(self._callback)
+
+    def __exit__(self, *_: object) -> None:
+        self._token.remove(self._callback)
 
 
 def run_job(

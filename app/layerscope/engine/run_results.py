@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.protocol.arrays import dtype_name
 from layerscope.protocol.frames import LayerSummary
 from layerscope.protocol.values import TensorInfo
 
@@ -33,7 +34,7 @@ class Looked:
 def tensor_info(name: str, value: object) -> TensorInfo:
     """Describe an output as it came."""
     if isinstance(value, np.ndarray):
-        return TensorInfo(name=name, dtype=value.dtype.name, shape=value.shape)
+        return TensorInfo(name=name, dtype=dtype_name(value.dtype), shape=value.shape)
     kind = "map" if isinstance(value, dict) else "sequence"
     length = len(value) if isinstance(value, list | dict) else None
     return TensorInfo(name=name, dtype=kind, shape=(length,))

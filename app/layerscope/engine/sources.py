@@ -14,7 +14,7 @@ from layerscope.core.errors import BadInputError
 from layerscope.engine import pictures
 from layerscope.engine.array_files import read_array
 from layerscope.engine.video import Camera, Video
-from layerscope.protocol.arrays import ArrayArena
+from layerscope.protocol.arrays import LENT_BYTES, ArrayArena
 from layerscope.protocol.inputs import (
     CameraFrame,
     ConstantTensor,
@@ -175,6 +175,20 @@ class Sources:
             self._remember(key, values)
         return values
 
+    def borrowed(self, source: TensorArray) -> Array | None:
+        """Return an array of the window where it lies; None where it has to be copied.
+
+        Nothing is remembered of it; it stays where it is while it is in use.
+
+        Raises
+        ------
+        BadInputError
+            If it is gone.
+        """
+        if source.array.nbytes > LENT_BYTES:
+            return None
+        return self._arena.borrow(source.array)
+
     def remember_outputs(self, outputs: Mapping[str, Any]) -> None:
         """Keep the outputs of a run for `PreviousOutput`."""
         self._outputs = dict(outputs)
@@ -197,6 +211,8 @@ class Sources:
 
     def release_unused(self, used: Iterable[InputSource]) -> None:
         """Let go of what none of `used` needs: camera, video, the window's arrays."""
+        if self._camera is None and self._video is None and not self._from_window:
+            return
         used = tuple(used)
         kinds = {type(source) for source in used}
         for source in [key for key in self._from_window if key not in used]:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 0.1
 LANE_LOST = 70
 NICENESS = 5
-RUN_LANE = OpenModel | Run | Profile | Bench | Fault | CloseModel
+RUN_LANE = frozenset({OpenModel, Run, Profile, Bench, Fault, CloseModel})
 
 
 class Worker:
@@ -132,7 +132,7 @@ class Worker:
             return False
         with self._lock:
             self._tokens[command.job] = CancelToken()
-        if not isinstance(command, RUN_LANE):
+        if type(command) not in RUN_LANE:
             self._queries.put(command)
             return False
         replaced: list[OpenModel | Run] = []

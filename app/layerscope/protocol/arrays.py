@@ -9,10 +9,12 @@ place of a copy; the writer then goes around it until it is returned.
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 from bisect import bisect_left, bisect_right
 from collections import deque
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,12 @@ LENT_BYTES = SHORT_LIVED_BYTES // 4
 _ALIGN = 64
 _LOANS = 1  # the word of a block in which the reader counts what it has borrowed
 _REPLACED = "An array was asked for that newer ones have replaced; ask again."
+
+
+@functools.cache
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """Return numpy's name of an element type; numpy itself makes it anew each time."""
+    return dtype.name
 
 
 class ArrayArena:
@@ -106,7 +114,10 @@ class ArrayArena:
             target.reshape(array.shape)[...] = array
             self._words[offset // 8] = block
         return ArrayRef(
-            dtype=array.dtype.name, shape=array.shape, block=block, offset=offset
+            dtype=dtype_name(array.dtype),
+            shape=array.shape,
+            block=block,
+            offset=offset,
         )
 
     def get(self, ref: ArrayRef) -> npt.NDArray[np.generic]:

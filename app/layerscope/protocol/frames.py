@@ -8,6 +8,7 @@ Nothing queues, so nothing grows.
 
 from __future__ import annotations
 
+import math
 import time
 
 import msgspec
@@ -71,6 +72,10 @@ class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
     model: int
     parts: tuple[FramePart, ...]
     layers: tuple[LayerSummary, ...] = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(FrameHeader)
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +158,7 @@ class FrameRing:
         for key, picture in pictures.items():
             parts.append(FramePart(key=key, shape=picture.shape, offset=offset))
             offset += picture.nbytes
-        header = msgspec.msgpack.encode(
+        header = _encoder.encode(
             FrameHeader(job=job, model=model, parts=tuple(parts), layers=layers)
         )
         if 16 + len(header) + offset > SLOT_BYTES:
@@ -190,12 +195,10 @@ class FrameRing:
             if sequence == self._seen or not 0 < length <= SLOT_BYTES:
                 return None
             body = start + 16
-            header = msgspec.msgpack.decode(
-                self._bytes[body : body + length].tobytes(), type=FrameHeader
-            )
+            header = _decoder.decode(self._bytes[body : body + length])
             body += length
             pictures = {
-                part.key: self._bytes[body + part.offset :][: int(np.prod(part.shape))]
+                part.key: self._bytes[body + part.offset :][: math.prod(part.shape)]
                 .reshape(part.shape)
                 .copy()
                 for part in header.parts

@@ -173,8 +173,13 @@ class Session:
         first; and how many there will be, -1 where that is not known.
     steps_ms : tuple of float
         Time of each step so far.
-    tokens : tuple of Token
-        That the steps so far have made.
+    prompt, tokens : tuple of Token
+        What the text under way was given, and what the steps so far have made of it.
+    token : int
+        The token that all panels point at, counted through prompt and made tokens;
+        -1 for none.
+    once : dict
+        Settings of the next run alone; nothing remembers them.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -226,7 +231,10 @@ class Session:
     step: int = -1
     n_steps: int = -1
     steps_ms: tuple[float, ...] = ()
+    prompt: tuple[Token, ...] = ()
     tokens: tuple[Token, ...] = ()
+    token: int = -1
+    once: dict[str, SettingValue] = field(default_factory=dict)
 
 
 class Pictures:

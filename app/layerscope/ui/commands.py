@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from layerscope.ui import dialogs, theme
 from layerscope.ui.actions import ActionSpec, KeyNote
@@ -268,6 +268,14 @@ def _model(window: MainWindow) -> list[ActionSpec]:
             tooltip="Measure each layer in a run of its own",
             run=controller.request_profile,
             enabled=lambda: bool(session.runnable),
+        ),
+        ActionSpec(
+            id="library.compare",
+            text="Compare models…",
+            menu="Model",
+            keys=("Ctrl+Shift+M",),
+            tooltip="Plot the quality of a family of models against size and latency",
+            run=cast(Any, window.panels["library"]).compare,
         ),
         ActionSpec(
             id="engine.restart",

@@ -138,6 +138,16 @@ QAbstractItemView, QPlainTextEdit, QTextEdit {
     selection-background-color: @selected; selection-color: @text;
 }
 QAbstractScrollArea { background: transparent; border: none; }
+QPlainTextEdit[box="true"] {
+    background: @raised; border: 1px solid @line; border-radius: 6px; padding: 1px 2px;
+}
+QPlainTextEdit[box="true"]:focus { border: 1px solid @accent; }
+QToolButton[small="true"] {
+    min-height: 20px; max-height: 20px; padding: 0 7px; font-size: 11px;
+    border-radius: 5px; color: @muted;
+}
+QToolButton[small="true"]:hover { color: @text; }
+QToolButton[small="true"]:checked { color: @text; }
 QAbstractScrollArea > QWidget > QWidget[clear="true"] { background: transparent; }
 QHeaderView { background: transparent; }
 QHeaderView::section {

@@ -22,7 +22,7 @@ from layerscope.ui.panels.base import Panel
 from layerscope.ui.tab_place import TabPlace
 
 VERSION = 1
-_LEFT_SHARE, _LEFT_LEAST, _LEFT_MOST = 0.15, 204, 260
+_LEFT_SHARE, _LEFT_LEAST, _LEFT_MOST = 0.17, 240, 280
 _RIGHT_SHARE, _RIGHT_LEAST, _RIGHT_MOST = 0.185, 244, 340
 _BOTTOM_SHARE, _BOTTOM_LEAST, _BOTTOM_MOST = 0.19, 146, 210
 _TOP_SHARE = 0.36

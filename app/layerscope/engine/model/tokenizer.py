@@ -113,12 +113,15 @@ class HubTokenizer:
             tokenizer.decoder is None and "ByteLevel" in str(tokenizer.pre_tokenizer)
         )
 
-    def encode(self, text: str, second: str | None = None) -> Encoded:
-        """Cut a text, or a pair, into tokens, special ones included."""
+    def encode(
+        self, text: str, second: str | None = None, *, special: bool = True
+    ) -> Encoded:
+        """Cut a text, or a pair, into tokens; without special ones if so wanted."""
         if self.gap:
             text = text.replace(_GAP, self.gap)
         found = guarded(
-            lambda: self._tokenizer.encode(text, second), "The text cannot be read"
+            lambda: self._tokenizer.encode(text, second, add_special_tokens=special),
+            "The text cannot be read",
         )
         parts = [-1 if part is None else int(part) for part in found.sequence_ids]
         return Encoded(
@@ -315,9 +318,7 @@ def _read(path: Path) -> Any:
             f"{shown(path.name)} was left out: it cannot be read as text "
             f"({shown(str(error), 80)})."
         ) from None
-    return guarded(
-        lambda: Tokenizer.from_str(text), f"{shown(path.name)} was left out"
-    )
+    return guarded(lambda: Tokenizer.from_str(text), f"{shown(path.name)} was left out")
 
 
 def guarded(work: Callable[[], _T], what: str) -> _T:
@@ -339,7 +340,8 @@ def guarded(work: Callable[[], _T], what: str) -> _T:
                 "get the tokenizer from another source"
             )
         else:
-            why = f"the tokenizer breaks down ({shown(' '.join(str(error).split()), 120)})"
+            said = shown(" ".join(str(error).split()), 120)
+            why = f"the tokenizer breaks down ({said})"
         raise BadInputError(f"{what}: {why}.") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
 from typing import Any, Protocol
 
 import onnxruntime as ort
@@ -36,35 +37,51 @@ class NeverCancelled:
 _idle: list[Any] = []  # making one costs as much as a small operator
 
 
-@contextmanager
-def run_options(token: CancelToken) -> Iterator[Any]:
-    """Yield onnxruntime's `RunOptions`, which end the run when `token` fires.
+class run_options:  # noqa: N801 - used as a function
+    """Give onnxruntime's `RunOptions`, which end the run when `token` fires.
+
+    A context manager; written out, since it stands around every run.
+
+    Parameters
+    ----------
+    token : CancelToken
 
     Raises
     ------
     JobCancelledError
         If the job was asked to stop before, or while, the run went on.
     """
-    if token.cancelled:
-        raise JobCancelledError("The run was stopped.")
-    try:
-        options = _idle.pop()
-    except IndexError:
-        options = ort.RunOptions()
-        # Its default; where it is not stated, onnxruntime raises and catches an
-        # error of its own in each run, which takes as long as a small layer.
-        options.add_run_config_entry("gpu_graph_id", "0")
 
-    def stop() -> None:
-        options.terminate = True
+    def __init__(self, token: CancelToken) -> None:
+        self._token = token
 
-    with token.on_cancel(stop):
+    def __enter__(self) -> Any:
+        if self._token.cancelled:
+            raise JobCancelledError("The run was stopped.")
         try:
-            yield options
-        except Exception as error:
+            self._options = _idle.pop()
+        except IndexError:
+            self._options = ort.RunOptions()
+            # Its default; where it is not stated, onnxruntime raises and catches an
+            # error of its own in each run, which takes as long as a small layer.
+            self._options.add_run_config_entry("gpu_graph_id", "0")
+        self._watch = self._token.on_cancel(self._stop)
+        self._watch.__enter__()
+        return self._options
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._watch.__exit__(kind, error, trace)
+        if isinstance(error, Exception):
             # onnxruntime reports its own ending as a plain failure
-            if token.cancelled:
+            if self._token.cancelled:
                 raise JobCancelledError("The run was stopped.") from error
-            raise
-        if not token.cancelled:
-            _idle.append(options)
+        elif error is None and not self._token.cancelled:
+            _idle.append(self._options)
+
+    def _stop(self) -> None:
+        self._options.terminate = True

@@ -32,6 +32,8 @@ from layerscope.engine.tasks.picture_inputs import (
 )
 from layerscope.engine.tasks.picture_task import PREVIEW_SIDE, again
 from layerscope.protocol.answers import Answer, TensorsAnswer, TensorSummary
+from layerscope.protocol.arrays import dtype_name
+from layerscope.protocol.inputs import TensorArray
 from layerscope.protocol.values import InputSlot, SettingSpec, Statistics, TensorInfo
 
 _PREVIEW_ELEMENTS = 8
@@ -59,6 +61,7 @@ class Tensors:
         self._slots = tuple(self._slot(info) for info in context.inputs)
         self._feeder = TensorFeeder(self._slots, facts)
         self._cache: tuple[Hashable, Prepared] | None = None
+        self._last: tuple[Inputs, Settings, Prepared] | None = None
 
     @classmethod
     def suits(cls, context: TaskContext) -> float:
@@ -87,6 +90,44 @@ class Tensors:
             If a source cannot be used, or two disagree about a size.
         """
         started = time.perf_counter()
+        prepared = self._refilled(sources, inputs, settings, started)
+        if prepared is None:
+            prepared = self._prepared(sources, inputs, settings, started)
+        self._last = (inputs, settings, prepared)
+        return prepared
+
+    def _refilled(
+        self, sources: Sources, inputs: Inputs, settings: Settings, started: float
+    ) -> Prepared | None:
+        """Put new arrays of the window in the place of the last ones, if that is all.
+
+        What a live input changes many times a second is the elements alone.
+        """
+        if self._last is None or settings != self._last[1]:
+            return None
+        last_inputs, _, last = self._last
+        feeds = {}
+        for name, before in last.feeds.items():
+            source = inputs.get(name)
+            if type(source) is not TensorArray:
+                return None
+            if source == last_inputs.get(name):
+                feeds[name] = before
+                continue
+            ref = source.array
+            if ref.shape != before.shape or ref.dtype != dtype_name(before.dtype):
+                return None
+            array = sources.borrowed(source)
+            if array is None:
+                return None
+            feeds[name] = array
+        if last.by_slot or len(inputs) != len(feeds):
+            return None
+        return Prepared(feeds, prepare_ms=(time.perf_counter() - started) * 1e3)
+
+    def _prepared(
+        self, sources: Sources, inputs: Inputs, settings: Settings, started: float
+    ) -> Prepared:
         key = self._key(sources, inputs, settings)
         if key is not None and self._cache is not None and self._cache[0] == key:
             return again(self._cache[1], started)
@@ -172,13 +213,18 @@ def summary_of(name: str, value: Any, key: str = "") -> TensorSummary:
         return TensorSummary(
             info=TensorInfo(name=name, dtype=_kind_of(value)), text=text_of(value)
         )
+    dtype = dtype_name(value.dtype)
     info = TensorInfo(
         name=name,
-        dtype="string" if value.dtype.kind in "OUS" else value.dtype.name,
+        dtype="string" if value.dtype.kind in "OUS" else dtype,
         shape=value.shape,
     )
-    preview = tuple(_element(item) for item in value.reshape(-1)[:_PREVIEW_ELEMENTS])
-    if value.dtype.kind not in "biuf" and value.dtype.name != "bfloat16":
+    first = value.reshape(-1)[:_PREVIEW_ELEMENTS]
+    if value.dtype.kind == "f":
+        preview = tuple([f"{item:.5g}" for item in first.tolist()])
+    else:
+        preview = tuple([_element(item) for item in first])
+    if value.dtype.kind not in "biuf" and dtype != "bfloat16":
         return TensorSummary(info=info, preview=preview)
     return TensorSummary(
         info=info, statistics=statistics_of(value), key=key, preview=preview
@@ -241,8 +287,9 @@ def heat_map_of(value: Any) -> npt.NDArray[np.uint8] | None:
     if not (math.isfinite(low) and math.isfinite(high)):
         small = np.nan_to_num(small, posinf=0.0, neginf=0.0)
         low, high = float(small.min()), float(small.max())
-    scaled = (small - low) * (255.0 / (high - low)) if high > low else small * 0
-    return np.ascontiguousarray(scaled.round().astype(np.uint8))
+    small -= low
+    small *= 255.0 / (high - low) if high > low else 0.0
+    return np.rint(small, out=small).astype(np.uint8, order="C")
 
 
 def text_of(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the model is given: a picture, a drawing, a camera, or tensors."""
+"""What the model is given: a picture, a drawing, a camera, a text, or tensors."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ from layerscope.protocol.values import InputSlot
 from layerscope.ui.panels.base import Panel, title_button
 from layerscope.ui.panels.input_sources import SourceMenu, source_words
 from layerscope.ui.panels.picture_page import PicturePage
+from layerscope.ui.panels.text_page import TextPage
 from layerscope.ui.widgets.settings_form import SettingsForm
 from layerscope.ui.widgets.tensor_editor import TensorEditor
 
 # Below this width the picture has the panel to itself.
 FORM_FROM_PX = 250
 FORM_BESIDE_TENSOR_PX = 148
+FORM_BESIDE_TEXT_PX = 178
 LEAST_PAGE_PX = 64
 FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.56, 170, 272
 
@@ -50,6 +52,9 @@ class InputPanel(Panel):
         self.slots.activated.connect(self._choose_slot)
         self.picture = PicturePage(controller)
         self.picture.drawn.connect(self._on_drawn)
+        self.text = TextPage(controller)
+        self.text.typed.connect(self._on_text)
+        self.text.counted.connect(self.mark_stale)
         self.tensor = TensorEditor()
         self.tensor.changed.connect(self._feed)
         self.form = SettingsForm()
@@ -61,7 +66,7 @@ class InputPanel(Panel):
             self._open,
         )
         self._pages = QStackedWidget()
-        for page in (self._nothing, self.picture, self.tensor):
+        for page in (self._nothing, self.picture, self.text, self.tensor):
             self._pages.addWidget(page)
         self._form_area = _scrolling(self.form)
         # Else the widest page would set the least width of all.
@@ -86,7 +91,12 @@ class InputPanel(Panel):
         more = title_button("", "More sources", icon="ellipsis")
         more.setMenu(self.sources)
         more.setPopupMode(more.ToolButtonPopupMode.InstantPopup)
-        for button in (self.draw, self.camera, more):
+        self.set_up = title_button(
+            "Settings", "Show or hide the settings beside the text", checkable=True
+        )
+        self.set_up.setChecked(True)
+        self.set_up.toggled.connect(self.mark_stale)
+        for button in (self.set_up, self.draw, self.camera, more):
             self.add_action(button)
         self._picture_actions = (self.draw, self.camera, more)
         events = controller.session.events
@@ -99,6 +109,7 @@ class InputPanel(Panel):
             events.model,
             events.engine,
             events.opening,
+            events.token,
         ):
             self.listen(signal)
 
@@ -172,6 +183,8 @@ class InputPanel(Panel):
         slot = self.slot()
         self._show_slots(session.slots, slot)
         takes_pictures = slot is not None and slot.kind == "picture"
+        takes_text = slot is not None and slot.kind == "text"
+        self.set_up.setVisible(takes_text and bool(session.setting_specs))
         for button in self._picture_actions:
             button.setVisible(takes_pictures)
         self.form.show_settings(session.setting_specs, session.settings)
@@ -185,6 +198,9 @@ class InputPanel(Panel):
         if takes_pictures:
             self._pages.setCurrentWidget(self.picture)
             self.picture.show_source(slot, source)
+        elif slot.kind == "text":
+            self._pages.setCurrentWidget(self.text)
+            self.text.show_source(slot, source)
         else:
             self._pages.setCurrentWidget(self.tensor)
             self.tensor.show_slot(slot, source)
@@ -196,6 +212,8 @@ class InputPanel(Panel):
         if takes_pictures:
             words = "your drawing" if self.draw.isChecked() else words
             words = " · ".join(filter(None, (words, self.picture.size_words())))
+        elif slot.kind == "text":
+            words = self.text.count_words() or words
         self.set_clause(words)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
@@ -204,10 +222,14 @@ class InputPanel(Panel):
         self._place_form(bool(self.controller.session.setting_specs))
 
     def _place_form(self, wanted: bool) -> None:
+        if self._pages.currentWidget() is self.text:
+            wanted = wanted and self.set_up.isChecked()
         self._form_area.setVisible(wanted and self.width() >= FORM_FROM_PX)
         width = min(FORM_MOST_PX, max(FORM_LEAST_PX, round(self.width() * FORM_SHARE)))
         if self._pages.currentWidget() is self.tensor:
             width = min(width, FORM_BESIDE_TENSOR_PX)
+        elif self._pages.currentWidget() is self.text:
+            width = min(width, FORM_BESIDE_TEXT_PX)
         self._form_area.setFixedWidth(width)
 
     def _show_slots(
@@ -235,12 +257,25 @@ class InputPanel(Panel):
         if not self.controller.session.live:
             self.controller.run()
 
+    def _on_text(self, source: InputSource) -> None:
+        slot, session = self.slot(), self.controller.session
+        if slot is None:
+            return
+        self.controller.set_input(slot.name, source)
+        self.controller.texts.remember(session)
+        # One pass over a text is quick; a text is made when it is asked for.
+        if not session.live and not session.stepped:
+            self.controller.run()
+
     def _on_drawn(self, pixels: npt.NDArray[np.uint8]) -> None:
         self._feed(PictureArray(array=self.controller.put_array(pixels)))
 
     def _on_setting(self, name: str, value: SettingValue) -> None:
+        session = self.controller.session
         self.controller.set_setting(name, value)
-        if not self.controller.session.live:
+        # Texts are made anew when it is asked for; the view of the next word follows
+        # its settings without a run.
+        if not session.live and "sampling" not in session.lenses:
             self.controller.run()
 
     def _open(self) -> None:

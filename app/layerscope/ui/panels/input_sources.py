@@ -146,7 +146,8 @@ def _pictures_in(folder: Path, _mtime_ns: int) -> list[Path]:
 
 def source_words(slot: InputSlot, source: InputSource | None) -> str:
     """Say in a few words where a slot gets its values."""
-    words = "picture" if slot.kind == "picture" else "random values"
+    usual = {"picture": "picture", "text": "text"}
+    words = usual.get(slot.kind, "random values")
     if isinstance(source, PictureFile):
         words = "picture"
     elif isinstance(source, PictureArray):

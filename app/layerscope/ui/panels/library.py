@@ -6,29 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QPoint
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu
 
 from layerscope.library.folders import models_in
-from layerscope.library.samples import sample_title
-from layerscope.protocol.inputs import PictureFile
 from layerscope.protocol.messages import DecodePicture, Event, PictureDecoded
+from layerscope.ui.panels import library_cards
 from layerscope.ui.panels.base import Panel, title_button
-from layerscope.ui.widgets.card_list import Card, CardList
+from layerscope.ui.widgets.card_list import CardList
 from layerscope.ui.widgets.pixels import to_image
-from layerscope.ui.widgets.readable import size_of
 
 THUMBNAIL_PX = 96
-MAX_RECENT_SHOWN = 8
 _FOLDERS_OPTION = "library_folders"
-_WORDS = {
-    "image-classification": "pictures",
-    "image-segmentation": "segmentation",
-    "object-detection": "detection",
-    "image-to-image": "picture to picture",
-    "text-generation": "text",
-}
+_FOLDED_OPTION = "library_folded"
 
 
 class LibraryPanel(Panel):
@@ -36,11 +27,34 @@ class LibraryPanel(Panel):
 
     def __init__(self, controller: Any) -> None:
         super().__init__("library", "Library", controller)
-        self.body.setContentsMargins(6, 4, 6, 6)
+        self.body.setContentsMargins(6, 8, 6, 6)
+        self.body.setSpacing(4)
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("Filter")
+        self.field.setAccessibleName("Filter the library")
+        self.field.setToolTip(
+            "Show only what holds these words: a name, a task, what it teaches"
+        )
+        self.field.setClearButtonEnabled(True)
+        self.field.textChanged.connect(self.mark_stale)
         self.list = CardList("Models and samples")
         self.list.opened.connect(self._open)
+        self.list.folded.connect(self.set_folded)
         self.list.menu_wanted.connect(self._show_menu)
-        self.body.addWidget(self.list)
+        self.body.addWidget(self.field)
+        self.body.addWidget(self.list, 1)
+        within = Qt.ShortcutContext.WidgetShortcut
+        for key, act in (("Down", self._enter_list), ("Escape", self.field.clear)):
+            shortcut = QShortcut(QKeySequence(key), self.field, act)
+            shortcut.setContext(within)
+        self.add_action(
+            title_button(
+                "",
+                "Compare the models of a family",
+                self.compare,
+                icon="chart-column",
+            )
+        )
         self.add_action(
             title_button("", "Add a folder of models", self.choose_folder, icon="plus")
         )
@@ -71,100 +85,63 @@ class LibraryPanel(Panel):
         """Take a folder off the list; its files stay."""
         self._set_folders([f for f in self._folders() if f != folder])
 
+    def set_folded(self, section: str, folded: bool) -> None:
+        """Fold the rows of a section away, or back, now and at the next start."""
+        now = self._folded()
+        now = now | {section} if folded else now - {section}
+        self.controller.preferences.set_option(_FOLDED_OPTION, "\n".join(sorted(now)))
+        self.refresh()
+
+    def compare(self) -> None:
+        """Plot quality against size and latency."""
+        # The plotting library takes longer to load than the window itself.
+        from layerscope.ui.family_dialog import show_families
+
+        show_families(self.window(), self.controller)
+
     def refresh(self) -> None:
         """List what there is now."""
-        cards = [*self._bundled(), *self._recent(), *self._in_added_folders()]
-        cards += self._samples()
+        entries = self.controller.library()
+        sections = library_cards.bundled_sections(
+            entries, self.controller.session.model_path
+        )
+        sections.append(library_cards.recent_section(self.controller))
+        sections += self._in_added_folders()
+        sections.append(library_cards.sample_section(self.controller, self._sizes))
+        wanted = self.field.text()
+        cards = library_cards.arranged(sections, self._folded(), wanted)
         self.list.show_cards(cards)
+        self.set_clause(
+            f"nothing holds “{wanted}”"
+            if wanted.strip() and not cards
+            else f"{len(entries)} bundled"
+            if entries
+            else ""
+        )
+        self._load_thumbnails()
         self._ask_thumbnails()
 
-    # --- the four parts ---------------------------------------------------------
-
-    def _bundled(self) -> list[Card]:
-        entries = self.controller.library()
-        cards = [
-            Card(
-                title=entry.title,
-                key=f"model:{entry.path}",
-                detail=_entry_detail(entry),
-                icon="image" if "image" in entry.task else "box",
-                tooltip=entry.teaches,
-                chosen=self._is_open(entry.path),
-            )
-            for entry in entries
-        ]
-        return [Card(title="Bundled"), *cards] if cards else []
-
-    def _recent(self) -> list[Card]:
-        bundled = {str(entry.path) for entry in self.controller.library()}
-        paths = [p for p in self.controller.session.recent if p not in bundled]
-        cards = [self._model_card(Path(p)) for p in paths[:MAX_RECENT_SHOWN]]
-        return [Card(title="Recent"), *cards] if cards else []
-
-    def _in_added_folders(self) -> list[Card]:
+    def _in_added_folders(self) -> list[library_cards.Section]:
         if self._in_folders is None:
             self._in_folders = [(f, models_in(f)) for f in self._folders()]
-        cards: list[Card] = []
-        for folder, models in self._in_folders:
-            cards.append(Card(title=folder.name or str(folder)))
-            cards += [self._model_card(path) for path in models]
-            if not models:
-                cards.append(
-                    Card(
-                        title="No models here",
-                        key=f"folder:{folder}",
-                        detail="right click to remove",
-                        icon="folder",
-                        tooltip=str(folder),
-                    )
-                )
-        return cards
-
-    def _samples(self) -> list[Card]:
-        shown = {
-            source.path
-            for source in self.controller.session.inputs.values()
-            if isinstance(source, PictureFile)
-        }
-        cards = [
-            Card(
-                title=sample_title(path),
-                key=f"sample:{path}",
-                detail=self._sizes.get(str(path), path.suffix[1:].upper()),
-                icon="image",
-                tooltip=f"Use {path.name} as the input",
-                chosen=str(path) in shown,
-            )
-            for path in self.controller.sample_pictures()
+        return [
+            library_cards.folder_section(self.controller, folder, models)
+            for folder, models in self._in_folders
         ]
-        return [Card(title="Samples"), *cards] if cards else []
 
-    def _model_card(self, path: Path) -> Card:
-        chosen = self._is_open(path)
-        return Card(
-            title=path.name,
-            key=f"model:{path}",
-            detail=self._open_detail() if chosen else _path_detail(path),
-            icon="folder" if not path.suffix else "component",
-            tooltip=str(path),
-            chosen=chosen,
-        )
-
-    def _is_open(self, path: Path) -> bool:
-        return bool(self.controller.session.model_path == str(path))
-
-    def _open_detail(self) -> str:
-        report = self.controller.session.preflight
-        if report is None:
-            return "open"
-        opset = report.opsets.get("ai.onnx") or report.opsets.get("")
-        parts = [f"{report.n_nodes:,} node{'s' if report.n_nodes != 1 else ''}"]
-        if opset:
-            parts.append(f"opset {opset}")
-        parts.append(size_of(report.file_bytes))
-        return " · ".join(parts)
+    def _folded(self) -> set[str]:
+        text = str(self.controller.preferences.option(_FOLDED_OPTION, ""))
+        return {line for line in text.splitlines() if line}
 
     # --- what a click does ------------------------------------------------------
+
+    def _enter_list(self) -> None:
+        model = self.list.model()
+        rows = (model.index(row, 0) for row in range(model.rowCount()))
+        first = next((row for row in rows if self.list.is_card(row)), None)
+        if first is not None:
+            self.list.setFocus()
+            self.list.setCurrentIndex(first)
 
     def _open(self, key: str) -> None:
         kind, _, path = key.partition(":")
@@ -219,6 +196,15 @@ class LibraryPanel(Panel):
 
     # --- thumbnails -------------------------------------------------------------
 
+    def _load_thumbnails(self) -> None:
+        """Read the bundled models' own pictures: our files, and small."""
+        for entry in self.controller.library():
+            key = f"model:{entry.path}"
+            if key not in self._asked:
+                self._asked.add(key)
+                if entry.thumbnail is not None:
+                    self.list.set_thumbnail(key, QImage(str(entry.thumbnail)))
+
     def _ask_thumbnails(self) -> None:
         if self.controller.session.engine not in ("ready", "busy"):
             return
@@ -237,25 +223,6 @@ class LibraryPanel(Panel):
             self.list.set_thumbnail(f"sample:{event.path}", image)
             self._sizes[event.path] = f"{event.width} × {event.height}"
             self.mark_stale()
-
-
-def _entry_detail(entry: Any) -> str:
-    parts = [_WORDS.get(entry.task, entry.task.replace("-", " "))]
-    if entry.value == entry.value:  # not NaN
-        share = 0 <= entry.value <= 1
-        parts.append(f"{100 * entry.value:.1f} %" if share else f"{entry.value:g}")
-    parts.append(size_of(entry.bytes))
-    return " · ".join(part for part in parts if part)
-
-
-def _path_detail(path: Path) -> str:
-    try:
-        size = size_of(path.stat().st_size) if path.is_file() else "folder"
-    except OSError:
-        return "not there now"
-    if not path.exists():
-        return "not there now"
-    return f"{size} · {path.parent.name}"
 
 
 def _copy(text: str, _checked: bool = False) -> None:

@@ -55,6 +55,7 @@ class AlternativesPopup(QFrame):
         Parameters
         ----------
         token : Token
+            Whose alternatives are listed.
         chip : QRectF
             In pixels of the parent.
         keyboard : bool

@@ -83,6 +83,11 @@ class CardList(QListView):
         """Return what is shown."""
         return list(self._model.cards)
 
+    def is_card(self, index: QModelIndex) -> bool:
+        """Whether a row is no heading."""
+        card = index.data(_CARD_ROLE)
+        return isinstance(card, Card) and not card.heading
+
     def set_thumbnail(self, key: str, image: QImage) -> None:
         """Show a picture in place of the icon of the card `key`."""
         self._model.thumbnails[key] = image

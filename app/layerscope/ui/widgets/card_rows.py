@@ -22,7 +22,7 @@ ROW_HEIGHT = 42
 TALL_ROW_HEIGHT = 76
 HEADING_HEIGHT = 28
 BADGE = 28.0
-TALL_BADGE = 44.0
+TALL_BADGE = 42.0
 NOTE_LINES = 2
 _NOTE_LINE = 14.0
 _DOT = " · "
@@ -93,6 +93,7 @@ def paint(
     option : QStyleOptionViewItem
         Where, and whether it has the pointer or the keyboard.
     card : Card
+        What it says.
     image : QImage or None
         In place of the icon.
     """
@@ -203,7 +204,7 @@ def _paint_words(painter: QPainter, area: QRectF, card: Card) -> None:
     painter.drawText(
         lower,
         Qt.AlignmentFlag.AlignVCenter,
-        _fitting(card.detail, QFontMetricsF(detail), area.width()),
+        fitting(card.detail, QFontMetricsF(detail), area.width()),
     )
     if card.note:
         top = lower.bottom() + 1
@@ -243,16 +244,14 @@ def wrapped(text: str, width: float, lines: int) -> list[str]:
         if len(found) + 1 == lines:
             rest = text[start:]
             metrics = QFontMetricsF(font)
-            found.append(
-                metrics.elidedText(rest, Qt.TextElideMode.ElideRight, width)
-            )
+            found.append(metrics.elidedText(rest, Qt.TextElideMode.ElideRight, width))
         else:
             found.append(text[start : start + length].rstrip())
     layout.endLayout()
     return found
 
 
-def _fitting(detail: str, metrics: QFontMetricsF, width: float) -> str:
+def fitting(detail: str, metrics: QFontMetricsF, width: float) -> str:
     """Return as many of the facts between the dots as fit, each of them whole."""
     while metrics.horizontalAdvance(detail) > width and _DOT in detail:
         detail = detail.rpartition(_DOT)[0]

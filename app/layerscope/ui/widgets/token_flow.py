@@ -52,6 +52,7 @@ class TokenFlow:
         Parameters
         ----------
         tokens : sequence of Token
+            All of them.
         room : float
             Width of a line.
         kept : int

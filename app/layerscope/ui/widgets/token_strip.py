@@ -82,7 +82,6 @@ class TokenStrip(QAbstractScrollArea):
         self._wait.setSingleShot(True)
         self._wait.setInterval(_HOVER_MS)
         self._wait.timeout.connect(self._open_hovered)
-        theme.changed.connect(self.viewport().update)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -173,7 +172,8 @@ class TokenStrip(QAbstractScrollArea):
 
     def _describe(self) -> None:
         if 0 <= self._selected < len(self._tokens):
-            text = f"Token {self._selected + 1}: {token_facts(self._tokens[self._selected])}"
+            facts = token_facts(self._tokens[self._selected])
+            text = f"Token {self._selected + 1}: {facts}"
         else:
             text = " ".join(visible(t.text) for t in self._tokens[:_DESCRIBED])
         self.setAccessibleDescription(text)
@@ -211,7 +211,7 @@ class TokenStrip(QAbstractScrollArea):
                 painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 3.5, 3.5)
             token_ = "accent" if chosen else "muted"
             painter.setPen(QPen(theme.colour(token_), 2.0 if chosen else 1.2))
-            painter.drawRoundedRect(rect.adjusted(0, 0, 0, 0), 4, 4)
+            painter.drawRoundedRect(rect, 4, 4)
         painter.setPen(ink)
         text = visible(token.text)
         room = rect.width() - 2 * PADDING
