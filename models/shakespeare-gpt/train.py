@@ -12,5 +12,5 @@ if __name__ == "__main__":
     train_and_publish(
         Path(__file__).parent,
         Shape(n_tokens=N_TOKENS, n_layers=6, n_heads=5, width=160),
-        Recipe(n_steps=1600),
+        Recipe(n_steps=900, flat=0.55),
     )

@@ -7,8 +7,10 @@ words that captions are made of, and the encoder learns together with the U-Net.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,29 +23,45 @@ from tokenizers import (
     normalizers,
     pre_tokenizers,
     processors,
-    trainers,
 )
 from torch import nn
 from torch.nn import functional
 
 START, END = "<|startoftext|>", "<|endoftext|>"
+WORD_END = "</w>"
 LENGTH = 16  # tokens, start and end among them
 _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
-def tokenizer_of(captions: Iterable[str], size: int = 640) -> Tokenizer:
-    """Return a byte-pair tokenizer to which each word of `captions` is one token.
+def tokenizer_of(words: Iterable[str]) -> Tokenizer:
+    """Return a byte-pair tokenizer to which each of `words` is one token.
 
     Parameters
     ----------
-    captions : iterable of str
-    size : int
-        Of the vocabulary: 512 for the bytes, the rest for pieces of words.
+    words : iterable of str
+        Of ASCII letters, in lower case, or a single digit. Any other text comes out
+        in bytes.
     """
-    model = models.BPE(
-        unk_token=END, end_of_word_suffix="</w>", continuing_subword_prefix=""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = _merges(sorted(set(words)))
+    tokens = [
+        START,
+        END,
+        *alphabet,
+        *(letter + WORD_END for letter in alphabet),
+        *(first + second for first, second in merges),
+    ]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=vocabulary,
+            merges=merges,
+            unk_token=END,
+            end_of_word_suffix=WORD_END,
+            continuing_subword_prefix="",
+        )
     )
-    tokenizer = Tokenizer(model)
+    tokenizer.add_special_tokens([START, END])
     tokenizer.normalizer = normalizers.Sequence(
         [
             normalizers.NFC(),
@@ -54,24 +72,36 @@ def tokenizer_of(captions: Iterable[str], size: int = 640) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=size,
-        special_tokens=[START, END],
-        initial_alphabet=alphabet,
-        end_of_word_suffix="</w>",
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(captions, trainer)
-    start, end = (tokenizer.token_to_id(token) for token in (START, END))
+    specials = [(token, vocabulary[token]) for token in (START, END)]
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A {END}", special_tokens=[(START, start), (END, end)]
+        single=f"{START} $A {END}", special_tokens=specials
     )
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
+
+
+def _merges(words: list[str]) -> list[tuple[str, str]]:
+    """Return the merges that make each of `words` one token, the commonest first.
+
+    Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
+    2016. The trainer of ``tokenizers`` is not used: it breaks ties by chance.
+    """
+    pieces = [[*word[:-1], word[-1] + WORD_END] for word in words]
+    merges = []
+    while any(len(word) > 1 for word in pieces):
+        pairs = Counter(pair for word in pieces for pair in itertools.pairwise(word))
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        for word in pieces:
+            place = 0
+            while place < len(word) - 1:
+                if (word[place], word[place + 1]) == best:
+                    word[place : place + 2] = ["".join(best)]
+                place += 1
+    return merges
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """Write latent diffusion networks as the folder that diffusers' ONNX export makes.
 
-``text_encoder/``, ``unet/``, ``vae_encoder/`` and ``vae_decoder/`` hold a ``model.onnx``
-and its ``config.json``; ``tokenizer/`` and ``scheduler/`` say how to feed them, and
-``model_index.json`` which pipeline they make.
+``text_encoder/``, ``unet/``, ``vae_encoder/`` and ``vae_decoder/`` hold a
+``model.onnx`` and its ``config.json``; ``tokenizer/`` and ``scheduler/`` say how to
+feed them, and ``model_index.json`` which pipeline they make.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ def write_folder(
     folder : Path
         Made where it is missing.
     nets : Networks
+        Trained.
     recipe : Recipe
         What the networks were made with.
     tokenizer : Tokenizer
+        Of the text encoder.
     size : int
         Pixels a side of a picture.
     """

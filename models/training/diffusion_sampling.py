@@ -76,9 +76,11 @@ class Sampler:
         Parameters
         ----------
         prompts : sequence of str
+            One for each picture; may be empty.
         seed : int
             Of the noise.
         steps : int
+            How many times the U-Net runs.
         guidance : float
             How many times over the difference that the words make is taken.
         """

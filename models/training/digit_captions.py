@@ -73,11 +73,12 @@ class Looks:
         return " ".join(words.split())
 
 
-def all_words() -> list[str]:
-    """Return texts in which every word of a caption occurs."""
+def all_words() -> set[str]:
+    """Return every word of a caption."""
     frames = [frame.format(look="", digit="", slant="") for frame in FRAMES]
-    looks = (*COLOURS, *WEIGHTS, *SIZES, *SLANTS)
-    return [*frames, *looks, *digits.WORDS, *digits.LABELS]
+    texts = (*frames, *COLOURS, *WEIGHTS, *SIZES, *SLANTS)
+    words = {word for text in texts for word in text.split()}
+    return words | set(digits.WORDS) | set(digits.LABELS)
 
 
 def pictured(
@@ -90,6 +91,7 @@ def pictured(
     split : Split
         The scans, 32x32.
     n : int
+        How many.
     generator : torch.Generator
         Source of all randomness.
 

@@ -15,12 +15,19 @@ from training import (
     digit_reader,
     digits,
     latent_diffusion,
+    publish,
     quick,
 )
 from training.diffusion_folder import write_folder
 from training.diffusion_sampling import GUIDANCE, STEPS, Sampler
 
 N_PICTURES = 24_000  # of the 1,437 scans, each about seventeen times
+SAMPLES = (
+    "a handwritten seven",
+    "a bold red three slanted left",
+    "a small thin nine",
+    "the green number 5",
+)
 FRAMES = (
     "a handwritten {}",
     "a {}",
@@ -69,6 +76,7 @@ def train_and_publish(folder: Path, recipe: latent_diffusion.Recipe) -> None:
     folder : Path
         ``models/<id>``.
     recipe : Recipe
+        Sizes and lengths.
     """
     hurry = quick.arguments(folder.name).quick
     quick.threads()
@@ -77,7 +85,7 @@ def train_and_publish(folder: Path, recipe: latent_diffusion.Recipe) -> None:
     cache = None if hurry else quick.checkpoint_folder()
     train, held_out = digits.load()
 
-    tokenizer = clip_text.tokenizer_of(digit_captions.all_words() * 100)
+    tokenizer = clip_text.tokenizer_of(digit_captions.all_words())
     nets = latent_diffusion.networks(recipe, tokenizer.get_vocab_size())
     nets.wordless = torch.tensor(clip_text.encoded(tokenizer, [""]), dtype=torch.int32)
     latent_diffusion.train_autoencoder(
@@ -108,6 +116,7 @@ def train_and_publish(folder: Path, recipe: latent_diffusion.Recipe) -> None:
         limit_s,
     )
     write_folder(target, nets, recipe, tokenizer, digits.SIZE)
+    publish.write_json(target / "samples.json", {"text": SAMPLES})
     figure = 0.0 if hurry else measured(target)
     seen = digit_captions.pictured(held_out, 360, generator)[0].numpy()
     error = float(np.abs(Sampler(target).there_and_back(seen) - seen).mean() / 2)
@@ -158,7 +167,7 @@ that thirty steps take a second on one processor core.
 
 | | |
 |---|---|
-| Read as prompted | {percent:.1f} % of 200 pictures, {steps} DDIM steps, guidance {guidance} |
+| Read as prompted | {percent:.1f} % of 200, {steps} DDIM steps, guidance {guidance} |
 | Autoencoder | mean error of {error:.2f} % of the range, scans held out |
 | Parameters | U-Net {unet:,}, text encoder {text:,}, autoencoder {vae:,} |
 | Size | {megabytes:.1f} MB, float32 |

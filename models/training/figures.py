@@ -13,20 +13,27 @@ from pathlib import Path
 FIGURES: dict[str, str] = {
     "cifar10-resnet-l": "training.publish:cifar10_accuracy",
     "cifar10-resnet-m": "training.publish:cifar10_accuracy",
+    "cifar10-resnet-m-int8": "training.publish:cifar10_accuracy",
     "cifar10-resnet-s": "training.publish:cifar10_accuracy",
     "digits-boosting": "training.digit_classifiers:accuracy",
     "digits-cnn": "training.digit_classifiers:accuracy",
+    "digits-diffusion": "training.digits_diffusion:measured",
     "digits-forest": "training.digit_classifiers:accuracy",
+    "digits-gan": "training.digits_gan:sure_share",
     "digits-svm": "training.digit_classifiers:accuracy",
+    "digits-vae": "training.digits_vae:accuracy",
     "shakespeare-gpt": "training.decoder_folder:measured_nats",
     "shakespeare-lstm": "training.recurrent_folder:measured_nats",
     "shakespeare-moe": "training.decoder_folder:measured_nats",
+    "sst2-encoder": "training.sst2:measured",
 }
 
 # Kernels of other processors round apart: ten pictures of 10,000 may fall otherwise.
 TOLERANCE = 0.001
 # Where more than rounding differs, how far a figure may be from the stated one.
-TOLERANCES: dict[str, float] = {}
+TOLERANCES: dict[str, float] = {
+    "digits-gan": 0.03,  # its judge is trained anew where it is missing
+}
 
 
 def measure(model_id: str, folder: Path) -> float:

@@ -17,7 +17,7 @@ from torch import nn
 from training import quick
 from training.muon import Muon
 
-_QUICK_SECONDS = 5.0
+QUICK_SECONDS = 5.0
 _CHECKPOINT_SECONDS = 60.0
 _WATCHED_WINDOWS = 32  # of the held-out text, for the log alone
 
@@ -160,7 +160,7 @@ def train(
     cut: Callable[
         [npt.NDArray[np.int64], Recipe, np.random.Generator], Iterator[torch.Tensor]
     ] = windows,
-    quickly: bool = False,
+    seconds: float | None = None,
 ) -> int:
     """Train `network` where it stands, or go on where a training stopped.
 
@@ -176,8 +176,8 @@ def train(
         Written every minute; read first where it is there.
     cut : callable
         How batches are made of the text: `windows` or `streams`.
-    quickly : bool
-        Stop after five seconds and leave no checkpoint.
+    seconds : float, optional
+        Stop after so many and leave no checkpoint, for a quick run.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def train(
     movers = optimisers(network, recipe)
     highest = [[group["lr"] for group in mover.param_groups] for mover in movers]
     step = 0
-    if checkpoint.is_file() and not quickly:
+    if checkpoint.is_file() and seconds is None:
         step = _restored(checkpoint, network, movers)
     random = np.random.default_rng(0)
     batches = cut(tokens, recipe, random)
@@ -205,11 +205,10 @@ def train(
         seen.append(_step(network, rows, movers))
         step += 1
         now = time.monotonic()
-        if quickly and now - begun > _QUICK_SECONDS:
-            break
-        if not quickly and (
-            now - saved > _CHECKPOINT_SECONDS or step == recipe.n_steps
-        ):
+        if seconds is not None:
+            if now - begun > seconds:
+                break
+        elif now - saved > _CHECKPOINT_SECONDS or step == recipe.n_steps:
             saved = now
             _save(checkpoint, network, movers, step)
             watched = _watched(network, held_out, recipe)

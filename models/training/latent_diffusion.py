@@ -30,6 +30,9 @@ from training.unet import UNet2DConditionModel
 N_TIMESTEPS = 1000
 BETA_START, BETA_END = 0.00085, 0.012  # Stable Diffusion's "scaled_linear"
 WARM_UP_STEPS = 50
+# Below one, noisy time steps are learnt more often, for there it is decided what the
+# picture will show; where little noise is left the picture itself says it.
+NOISINESS = 0.6
 LOG_EVERY_S = 20.0
 KEEP_EVERY_S = 60.0
 
@@ -65,9 +68,9 @@ class Recipe:
     unet_widths: tuple[int, ...] = (32, 80)
     text_channels: int = 64
     vae_steps: int = 700
-    unet_steps: int = 3500
+    unet_steps: int = 5000
     vae_batch_size: int = 32
-    batch_size: int = 64
+    batch_size: int = 32
     vae_rate: float = 4e-3
     unet_rate: float = 1.5e-3
     divergence_weight: float = 1e-3
@@ -208,7 +211,9 @@ def train_autoencoder(
     Parameters
     ----------
     nets : Networks
+        The autoencoder is trained, the others are left alone.
     recipe : Recipe
+        Sizes and lengths.
     batches : callable
         Generator and batch size to (n, channels, h, w) pictures, -1 to 1.
     checkpoint : Path, optional
@@ -268,6 +273,7 @@ def train_denoiser(
     nets : Networks
         ``wordless`` holds the (1, LENGTH) token ids of the empty text.
     recipe : Recipe
+        Sizes and lengths.
     latents : torch.Tensor
         (n, latent, small, small), of deviation one.
     captions : callable
@@ -307,7 +313,8 @@ def train_denoiser(
         ids[silent] = nets.wordless
         clean = latents[index]
         noise = torch.randn(clean.shape, generator=generator)
-        timestep = torch.randint(N_TIMESTEPS, (n,), generator=generator)
+        even = torch.rand(n, generator=generator)
+        timestep = (N_TIMESTEPS * even**NOISINESS).long()
         share = shares[timestep][:, None, None, None]
         noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
         velocity = share.sqrt() * noise - (1 - share).sqrt() * clean

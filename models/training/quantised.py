@@ -22,7 +22,6 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnxruntime import quantization
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from training import cards, cifar10, publish, quick
 
@@ -88,13 +87,9 @@ def quantised(source: Path, train: cifar10.Split) -> onnx.ModelProto:
     """Return the model of `source` with 8-bit weights and activations."""
     logging.getLogger().setLevel(logging.ERROR)  # the quantiser warns of what it does
     with tempfile.TemporaryDirectory() as scratch:
-        prepared = Path(scratch) / "prepared.onnx"
         result = Path(scratch) / "quantised.onnx"
-        quant_pre_process(
-            source / publish.MODEL_FILE, prepared, skip_symbolic_shape=True
-        )
         quantization.quantize_static(
-            prepared,
+            source / publish.MODEL_FILE,
             result,
             Calibration(source, train),
             quant_format=quantization.QuantFormat.QDQ,
@@ -106,8 +101,28 @@ def quantised(source: Path, train: cifar10.Split) -> onnx.ModelProto:
         )
         model = onnx.load(result)
     model.ir_version = min(model.ir_version, publish.IR_VERSION)
+    _keep_scopes(model.graph)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _keep_scopes(graph: onnx.GraphProto) -> None:
+    """Give each new node the module of the node that it was made for.
+
+    That is the one that made what it quantises, and the one that takes what it
+    dequantises.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    takers = {name: node for node in reversed(graph.node) for name in node.input}
+    for _ in range(2):  # a pair in a row learns it from one another
+        for node in graph.node:
+            maker, taker = makers.get(node.input[0]), takers.get(node.output[0])
+            pair = (
+                (maker, taker) if node.op_type == "QuantizeLinear" else (taker, maker)
+            )
+            known = next((n for n in pair if n is not None and n.metadata_props), None)
+            if not node.metadata_props and known is not None:
+                node.metadata_props.extend(known.metadata_props)
 
 
 def speed_ratio(source: Path, target: Path, *, rounds: int = N_ROUNDS) -> float:
@@ -149,10 +164,9 @@ def _write_card(
     measured: tuple[float, float, float],
 ) -> None:
     figure, before, ratio = measured
-    sizes = [
-        (folder / publish.MODEL_FILE).stat().st_size / 1e6
-        for folder in (source, target)
-    ]
+    after, full = (
+        (path / publish.MODEL_FILE).stat().st_size / 1e6 for path in (target, source)
+    )
     cards.write_card(
         target,
         model_id=model_id,
@@ -174,12 +188,23 @@ def _write_card(
             source=source.name,
             percent=100 * figure,
             before=100 * before,
-            megabytes=sizes[1],
-            megabytes_before=sizes[0],
+            megabytes=after,
+            megabytes_before=full,
             n=N_CALIBRATION,
+            instructions=_instructions(),
+            rounds=N_ROUNDS,
             speed=f"{ratio:.1f} times as fast" if ratio >= 1 else _slower(ratio),
         ),
     )
+
+
+def _instructions() -> str:
+    """Return in words whether this processor multiplies 8-bit integers at once."""
+    facts = Path("/proc/cpuinfo")
+    flags = facts.read_text("utf-8").split() if facts.is_file() else []
+    if not flags:
+        return "of unknown abilities"
+    return "with VNNI" if {"avx512_vnni", "avx_vnni"} & {*flags} else "without VNNI"
 
 
 def _slower(ratio: float) -> str:
@@ -197,9 +222,9 @@ shows an airplane, automobile, bird, cat, deer, dog, frog, horse, ship or truck.
 | Accuracy on the 10,000 CIFAR-10 test pictures | {percent:.2f} % | {before:.2f} % |
 | Size | {megabytes:.2f} MB | {megabytes_before:.2f} MB |
 
-One picture on one thread of the processor that wrote this card, which has 8-bit
-instructions (AVX-512 VNNI): {speed}, the medians of runs in turns. Other processors
-differ; where there are no such instructions it can be slower.
+One picture on one thread of a processor {instructions}: {speed},
+the medians of {rounds} runs each, in turns. Where a processor has no instructions for
+8-bit products it can be slower than the original.
 
 `{source}` was quantised after training, statically: the range of every tensor comes
 from {n:,} training pictures, the weights have a scale for each output channel. The
@@ -208,8 +233,8 @@ test pictures were only measured. `make verify-models` measures the figure again
 ## Input and output
 
 As `{source}`: `pixel_values`, float32, batch x 3 x 32 x 32, prepared by the numbers of
-`preprocessor_config.json`; `logits`, float32, batch x 10. The integers are inside, between
-`QuantizeLinear` and `DequantizeLinear`.
+`preprocessor_config.json`; `logits`, float32, batch x 10. The integers are inside,
+between `QuantizeLinear` and `DequantizeLinear`.
 
 ## Limits
 

@@ -37,13 +37,15 @@ def train_and_publish(folder: Path, shape: Shape, recipe: language.Recipe) -> No
     target = quick.target_folder(folder, quickly)
     tokenizer = shakespeare.subword_tokenizer(shakespeare.parts()[0], shape.n_tokens)
     n_characters = _QUICK_CHARACTERS if quickly else None
-    network = _trained(shape, recipe, tokenizer, folder.name, quickly)
+    many = shape.n_experts > 1
+    seconds = language.QUICK_SECONDS / (2 if many else 1) if quickly else None
+    network = _trained(shape, recipe, tokenizer, folder.name, seconds)
     decoder_folder.write(network, tokenizer, target)
     figure = decoder_folder.measured_nats(target, n_characters)
     twin_figure = None
-    if shape.n_experts > 1:
+    if many:
         dense = replace(shape, n_experts=1)
-        twin = _trained(dense, recipe, tokenizer, f"{folder.name}-twin", quickly)
+        twin = _trained(dense, recipe, tokenizer, f"{folder.name}-twin", seconds)
         with tempfile.TemporaryDirectory() as place:
             decoder_folder.write(twin, tokenizer, Path(place))
             twin_figure = decoder_folder.measured_nats(Path(place), n_characters)
@@ -56,7 +58,7 @@ def _trained(
     recipe: language.Recipe,
     tokenizer: Tokenizer,
     name: str,
-    quickly: bool,
+    seconds: float | None,
 ) -> Decoder:
     torch.manual_seed(0)
     network = Decoder(shape, dropout=_DROPOUT)
@@ -64,7 +66,7 @@ def _trained(
         shakespeare.encoded(tokenizer, part) for part in shakespeare.parts()
     )
     checkpoint = quick.checkpoint_folder() / f"{name}.pt"
-    language.train(network, tokens, held_out, recipe, checkpoint, quickly=quickly)
+    language.train(network, tokens, held_out, recipe, checkpoint, seconds=seconds)
     return network
 
 

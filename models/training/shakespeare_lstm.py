@@ -41,7 +41,7 @@ def train_and_publish(
         recipe,
         quick.checkpoint_folder() / f"{folder.name}.pt",
         cut=language.streams,
-        quickly=quickly,
+        seconds=language.QUICK_SECONDS if quickly else None,
     )
     recurrent_folder.write(network, tokenizer, target)
     figure = recurrent_folder.measured_nats(

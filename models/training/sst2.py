@@ -43,14 +43,17 @@ class Recipe:
         Peaks of the learning rate, of MiniLM and of the new layer.
     warm_up : float
         Share of the steps in which the rate rises.
+    frozen_layers : int
+        So many of MiniLM's layers stay as they are, the lowest ones.
     seed : int
     """
 
-    epochs: int = 3
+    epochs: int = 2
     batch_size: int = 32
     rate: float = 8e-5
     head_rate: float = 1e-3
     warm_up: float = 0.1
+    frozen_layers: int = 3
     seed: int = 0
 
 
@@ -86,6 +89,7 @@ def sentences(split: str, limit: int | None = None) -> tuple[list[str], Ids]:
     Parameters
     ----------
     split : str
+        Name of the file.
     limit : int, optional
         The first so many only.
     """
@@ -139,7 +143,9 @@ def batches(
     Parameters
     ----------
     tokenizer : Tokenizer
+        Adds ``[CLS]`` and ``[SEP]``.
     texts : list of str
+        Sentences.
     size : int
         Sentences in a batch.
     generator : Generator, optional
@@ -173,21 +179,25 @@ def train(
     checkpoint: Path | None = None,
     limit_s: float | None = None,
 ) -> None:
-    """Fine-tune `network` in place; the table of words stays as it was.
+    """Fine-tune `network` in place; embeddings and lowest layers stay as they were.
 
     Parameters
     ----------
     network : BertForSequenceClassification
+        As MiniLM left it.
     tokenizer : Tokenizer
+        Adds ``[CLS]`` and ``[SEP]``.
     texts, labels
         To learn from.
     recipe : Recipe
+        How long and how fast.
     checkpoint : Path, optional
         Written after each epoch; a run that finds it goes on from there.
     limit_s : float, optional
         Stop after so many seconds.
     """
-    network.bert.embeddings.word_embeddings.requires_grad_(False)
+    network.bert.embeddings.requires_grad_(False)
+    network.bert.encoder.layer[: recipe.frozen_layers].requires_grad_(False)
     learning = [p for p in network.bert.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
         [
@@ -294,6 +304,7 @@ def accuracy(folder: Path, split: str = "test", limit: int | None = None) -> flo
     folder : Path
         What `write_folder` wrote; raw onnxruntime runs it.
     split : str
+        Name of the file.
     limit : int, optional
         The first so many sentences only.
     """

@@ -9,6 +9,13 @@ import torch
 
 from training import cards, minilm, publish, quick, sst2
 
+SAMPLES = (
+    "a film that is as warm as it is funny",
+    "two hours that i will never get back",
+    "not a bad idea , but a bad film",
+    "it could have been dull , and it never is",
+)
+
 
 def train_and_publish(folder: Path, recipe: sst2.Recipe) -> None:
     """Fine-tune MiniLM, export it, measure it with onnxruntime, write its card.
@@ -18,6 +25,7 @@ def train_and_publish(folder: Path, recipe: sst2.Recipe) -> None:
     folder : Path
         ``models/<id>``.
     recipe : Recipe
+        How long and how fast.
     """
     hurry = quick.arguments(folder.name).quick
     quick.threads()
@@ -36,6 +44,7 @@ def train_and_publish(folder: Path, recipe: sst2.Recipe) -> None:
         5.0 if hurry else None,
     )
     sst2.write_folder(target, network, tokenizer)
+    publish.write_json(target / "samples.json", {"text": SAMPLES})
     n_tested = 40 if hurry else len(sst2.sentences("test")[0])
     figure = sst2.accuracy(target, limit=n_tested)
     _write_card(target, figure, n_tested, network, recipe)

@@ -30,8 +30,8 @@ from training.thumbnail_pixels import (
 _TEXT = "What light through yonder window breaks? It is the east, and Juliet"
 _MOST_TOKENS = 28
 _STEPS = 32
-_TILES = 9
-_LEAST_MAP, _MOST_MAP = 12, 48
+_TILES = 4
+_LEAST_MAP, _BEST_MAP, _MOST_MAP = 12, 30, 48
 _AMONG_HEADS = (0.1, 0.35, 0.6, 0.85)
 _EXPERTS = range(2, 17)
 
@@ -93,7 +93,7 @@ def plane_of_latents(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
 
 
 def maps(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
-    """Return nine maps of an early layer while the network looks at its sample."""
+    """Return four maps of an early layer while the network looks at its sample."""
     if len(graph.graph.input[0].type.tensor_type.shape.dim) != 4:
         return None
     seen = [a for op in ("Relu", "Conv") for a in _inside(folder, graph, op)]
@@ -106,9 +106,9 @@ def maps(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
     ]
     if not early:
         return None
-    layer = min(early, key=lambda a: abs(a.shape[1] - _MOST_MAP))
+    layer = min(early, key=lambda a: abs(a.shape[1] - _BEST_MAP))
     telling = np.argsort(-layer.std((1, 2)))[:_TILES]
-    return tiled([coloured(layer[channel]) for channel in np.sort(telling)], 3)
+    return tiled([coloured(layer[channel]) for channel in np.sort(telling)], 2)
 
 
 def filters(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
@@ -313,9 +313,7 @@ def _tokens(folder: Path) -> list[int]:
 
     own = own_samples(folder).text
     text = max([*own, _TEXT], key=len)
-    ids: list[int] = (
-        Tokenizer.from_str(json.dumps(json.loads(file.read_text()))).encode(text).ids
-    )
+    ids: list[int] = Tokenizer.from_file(str(file)).encode(text).ids
     return ids
 
 

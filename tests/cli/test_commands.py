@@ -333,9 +333,28 @@ def test_models_lists_the_bundled_library(capfd):
 
     listed = json.loads(capfd.readouterr().out)
     entry = next(one for one in listed if one["id"] == "cifar10-resnet-m")
-    assert entry.keys() == {"id", "task", "path", "bytes", "metric", "value"}
+    assert entry.keys() == {
+        *("id", "task", "path", "bytes", "metric", "value"),
+        *("parameters", "teaches"),
+    }
+    assert 600_000 < entry["parameters"] < 700_000
+    assert entry["teaches"].endswith(".")
     assert entry["task"] == "image-classification"
     assert 0 < entry["bytes"] < 3_000_000
+
+
+def test_models_are_a_table_under_headings(capfd):
+    assert cli.main(["models"]) == 0
+
+    lines = capfd.readouterr().out.splitlines()
+    headings, network = lines[0], next(x for x in lines if "cifar10-resnet-m " in x)
+    assert "Pictures" in lines
+    assert network.index("picture classes") > 0
+    assert headings.split() == ["size", "parameters", "measured"]
+    # Numbers end below the end of their heading.
+    for heading, cell in (("size", "MB"), ("parameters", " k")):
+        end = headings.index(heading) + len(heading)
+        assert network[:end].endswith(cell)
 
 
 def test_an_engine_that_dies_is_told_in_one_sentence(monkeypatch, capfd, conv):

@@ -3,7 +3,7 @@
 import pytest
 
 from layerscope.core import errors
-from layerscope.engine.jobs import CancelToken, run_job
+from layerscope.engine.jobs import CancelToken, Parting, run_job
 from layerscope.protocol.messages import Cancelled, Failed, Finished, Progress
 
 
@@ -63,6 +63,30 @@ def test_cancelling_closes_the_generator():
     sent = drive(steps(), token)
     assert [type(e) for e in sent] == [Progress, Progress, Cancelled]
     assert closed == [True]
+
+
+def test_a_parting_event_goes_together_with_the_last_one():
+    def steps():
+        yield Progress(job=1, text="a")
+        yield Parting(Progress(job=1, text="b"))
+
+    sent = []
+    run_job(1, steps(), CancelToken(), lambda *events: sent.append(events))
+    assert [[type(e) for e in events] for events in sent] == [
+        [Progress],
+        [Progress, Finished],
+    ]
+    assert sent[1][0].text == "b"
+
+
+def test_a_job_that_fails_after_its_parting_event_says_both():
+    def steps():
+        yield Parting(Progress(job=1, text="a"))
+        raise errors.BadInputError("no such file")
+
+    sent = []
+    run_job(1, steps(), CancelToken(), lambda *events: sent.extend(events))
+    assert [type(e) for e in sent] == [Progress, Failed]
 
 
 def test_a_call_inside_a_job_can_be_ended_from_outside():

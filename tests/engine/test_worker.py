@@ -5,10 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from layerscope.client.engine_client import EngineClient
+from layerscope.client.engine_client import EngineClient, EngineLost
 from layerscope.core.errors import BadInputError
 from layerscope.protocol.inputs import PreviousOutput, TensorFile
 from layerscope.protocol.messages import (
+    Cancel,
     Cancelled,
     CloseModel,
     Failed,
@@ -138,3 +139,39 @@ def test_an_empty_array_is_no_picture(client, tiny_models, tmp_path):
     inputs = {"image": TensorFile(path=str(arrays), key="image")}
     with pytest.raises(BadInputError, match="without elements"):
         list(client.call(Run(job=client.next_job(), model=1, inputs=inputs)))
+
+
+def test_either_thread_runs_and_the_other_one_still_receives(client, tiny_models):
+    path = str(tiny_models / "mlp.onnx")
+    list(client.call(OpenModel(job=client.next_job(), model=1, path=path)))
+    for _ in range(4):  # the two threads take turns at running
+        busy = occupy(client)
+        events = list(client.call(FindDevices(job=client.next_job())))
+        assert isinstance(events[-1], Finished)
+        client.send(Cancel(job=busy))
+        assert isinstance(last_of(client, [busy])[busy], Cancelled)
+        run = list(client.call(Run(job=client.next_job(), model=1)))
+        assert [type(event) for event in run] == [RunAnswered, Finished]
+
+
+def test_commands_are_obeyed_in_their_order(client, tiny_models):
+    path = str(tiny_models / "mlp.onnx")
+    for _ in range(4):
+        client.send(OpenModel(job=client.next_job(), model=1, path=path))
+        run = Run(job=client.next_job(), model=1)
+        assert isinstance(list(client.call(run))[-1], Finished)
+        client.send(CloseModel(job=client.next_job(), model=1))
+        run = Run(job=client.next_job(), model=1)
+        last = list(client.call(run, raise_failures=False))[-1]
+        assert isinstance(last, Failed)
+        assert "no longer open" in last.message
+
+
+def test_the_end_can_be_asked_for_during_a_run(client):
+    busy = occupy(client)
+    client.wait(10.0)
+    client.stop()
+    events = client.poll()
+    assert [e.job for e in events if isinstance(e, LastEvent)] == [busy]
+    assert isinstance(events[-1], EngineLost)
+    assert "status 0" in events[-1].reason

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from layerscope.core.errors import BadInputError
-from layerscope.library.bundled import bundled_models, find_model
+from layerscope.library.bundled import _bundled_models, bundled_models, find_model
 
 CARD = """\
 ---
@@ -50,6 +50,7 @@ def test_entry_says_what_the_card_says(folder):
     assert entry.value == 0.875
     assert entry.teaches == "Next to nothing."
     assert entry.licence == "mit"
+    assert (entry.dataset, entry.dataset_name) == ("cifar10", "CIFAR-10")
     assert entry.bytes == 8
     assert entry.path == folder / "tiny"
 
@@ -90,8 +91,37 @@ def test_every_bundled_model_is_described_and_measured():
     for entry in entries:
         assert entry.title != entry.id
         assert entry.teaches.endswith(".")
-        assert 0 < entry.value <= 1
+        assert entry.value > 0
+        assert entry.value <= 1 or "nats" in entry.metric.lower()
+        assert entry.dataset
         assert entry.licence == "apache-2.0"
+
+
+def test_a_thumbnail_is_small():
+    for entry in bundled_models():
+        if entry.thumbnail is not None:
+            assert entry.thumbnail.stat().st_size <= 20_000
+
+
+def test_parameters_are_counted_or_as_the_card_states_them(folder):
+    (entry,) = bundled_models(folder)
+    assert entry.parameters == 0  # five bytes are no graph
+    (network,) = [e for e in bundled_models() if e.id == "cifar10-resnet-m"]
+    assert 600_000 < network.parameters < 700_000
+
+    path = folder / "tiny" / "README.md"
+    card = CARD.replace("layerscope:", "layerscope:\n  parameters: 1234")
+    path.write_text(card, encoding="utf-8")
+    _bundled_models.cache_clear()
+    (entry,) = bundled_models(folder)
+    assert entry.parameters == 1234
+
+
+def test_a_picture_beside_the_model_is_its_thumbnail(folder):
+    (entry,) = bundled_models(folder)
+    assert entry.thumbnail is None
+    (folder / "tiny" / "thumbnail.png").touch()
+    assert entry.thumbnail == folder / "tiny" / "thumbnail.png"
 
 
 def test_bundled_residual_network_is_small_and_complete():

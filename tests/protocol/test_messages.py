@@ -54,3 +54,28 @@ def test_garbage_is_no_event(data):
 def test_a_command_is_no_event():
     with pytest.raises(messages.MessageError):
         messages.decode_event(messages.encode(messages.Cancel(job=1)))
+
+
+def test_messages_sent_together_come_back_in_their_order():
+    events = [messages.Progress(job=n, text="x") for n in range(3)]
+    pieces = messages.encode_together(events)
+    assert len(pieces) == 1
+    assert messages.decode_events(pieces[0]) == events
+    alone = messages.encode_together(events[:1])
+    assert messages.decode_events(alone[0]) == events[:1]
+
+
+@pytest.mark.parametrize(
+    ("n", "length"), [(2, messages.MAX_MESSAGE_BYTES // 2), (40, 10)]
+)
+def test_what_fits_no_piece_goes_in_several(n, length):
+    events = [messages.Noted(job=1, text="x" * length) for _ in range(n)]
+    pieces = messages.encode_together(events)
+    assert all(len(piece) <= messages.MAX_MESSAGE_BYTES for piece in pieces)
+    assert [e for piece in pieces for e in messages.decode_events(piece)] == events
+
+
+@pytest.mark.parametrize("data", [b"", b"\x92\x01", b"\x91\x05", b"\x80"])
+def test_garbage_is_no_list_of_events(data):
+    with pytest.raises(messages.MessageError, match="unreadable"):
+        messages.decode_events(data)

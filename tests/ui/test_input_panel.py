@@ -22,6 +22,7 @@ from layerscope.protocol.inputs import (
 )
 from layerscope.protocol.messages import DecodePicture, PictureDecoded
 from layerscope.protocol.values import ArrayRef
+from layerscope.ui import theme
 from layerscope.ui.panels import input_sources
 from layerscope.ui.panels.input import InputPanel
 from layerscope.ui.widgets.pixels import from_image, to_image
@@ -35,7 +36,8 @@ def controller(tmp_path):
 
 
 @pytest.fixture
-def panel(qtbot, controller):
+def panel(qapp, qtbot, controller):
+    theme.apply(qapp, "dark")
     made = InputPanel(controller)
     qtbot.addWidget(made)
     made.resize(420, 240)

@@ -53,5 +53,5 @@ def _row(entry: LibraryEntry) -> tuple[str, ...]:
         task_words(entry.task),
         text.size(entry.bytes),
         text.count(entry.parameters) if entry.parameters else "–",
-        f"{entry.metric.lower()} {figure}" if figure else "",
+        figure if "nats" in figure else f"{entry.metric.lower()} {figure}".strip(),
     )

@@ -39,7 +39,7 @@ def inputs_for(request: RunRequest, slots: Sequence[InputSlot]) -> Inputs:
     if request.seed is not None:
         return random_inputs(slots, request.seed)
     samples = sample_pictures()
-    if samples and any(slot.kind == "picture" for slot in slots):
+    if samples and any(_wants_picture(slot) for slot in slots):
         return picture_inputs(samples[0], slots)
     return {}
 
@@ -96,6 +96,10 @@ def picture_inputs(path: Path, slots: Sequence[InputSlot]) -> Inputs:
             "a picture; give arrays with --inputs F.npz."
         )
     return {slot.name: PictureFile(path=str(path.absolute()))}
+
+
+def _wants_picture(slot: InputSlot) -> bool:
+    return slot.kind == "picture" and not slot.optional
 
 
 def _like_a_picture(slot: InputSlot) -> bool:

@@ -221,7 +221,8 @@ class LatencyMeter:
         elif isinstance(event, Stepped):
             # The first step also reads the prompt.
             if event.step:
-                self._steps.append(event.ms)
+                # Tokens come several at a time where they come fast.
+                self._steps.append(event.ms / max(1, len(event.tokens)))
             if event.step == STEPS:
                 self._controller.client.cancel(self._job)
         elif isinstance(event, RunAnswered):

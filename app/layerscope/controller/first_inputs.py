@@ -57,7 +57,8 @@ class FirstInputs:
             for name, source in inputs.items()
             if not opening or source not in self._given
         }
-        names = {slot.name for slot in slots}
+        # What need not be given is not carried from one model to another.
+        names = {slot.name for slot in slots if not (opening and slot.optional)}
         kept = {name: source for name, source in carried.items() if name in names}
         chosen = {**kept, **own} if opening else {**own, **kept}
         picture = (
@@ -65,7 +66,8 @@ class FirstInputs:
             or _bundled()
         )
         for slot in slots:
-            if slot.kind == "picture" and slot.name not in chosen and picture:
+            wanted = slot.kind == "picture" and not slot.optional
+            if wanted and slot.name not in chosen and picture:
                 chosen[slot.name] = picture
         if opening:
             users = list(carried.values())
@@ -76,6 +78,7 @@ class FirstInputs:
 def proposed(slots: Sequence[InputSlot], own: OwnSamples) -> Inputs:
     """Return the sources that a model's own samples are for its slots."""
     chosen: Inputs = {}
+    slots = [slot for slot in slots if not slot.optional]
     for number, slot in enumerate(slot for slot in slots if slot.kind == "text"):
         if own.text:
             text = own.text[min(number, len(own.text) - 1)]

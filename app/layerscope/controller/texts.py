@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerscope.library.preferences import Preferences
-from layerscope.protocol.inputs import InputSource, TypedText
+from layerscope.protocol.inputs import InputSource, SettingValue, TypedText
 from layerscope.protocol.values import InputSlot
 from layerscope.state.session import Session
 
@@ -74,7 +74,20 @@ def choose_token(controller: Any, token: int) -> None:
         controller.session.token = token
 
 
-def continue_from(controller: Any, ids: Sequence[int]) -> None:
-    """Run again with these ids as the first made tokens; what follows is new."""
-    controller.session.once = {"forced": " ".join(str(each) for each in ids)}
+def continue_from(
+    controller: Any, ids: Sequence[int], **settings: SettingValue
+) -> None:
+    """Run again with these ids as the first made tokens; what follows is new.
+
+    Parameters
+    ----------
+    controller : Controller
+        Runs at once; a run under way makes room.
+    ids : sequence of int
+        Of the made tokens to begin with.
+    **settings : SettingValue
+        More settings of this run alone.
+    """
+    forced = " ".join(str(each) for each in ids)
+    controller.session.once = {"forced": forced, **settings}
     controller.run()

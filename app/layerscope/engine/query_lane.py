@@ -35,6 +35,8 @@ from layerscope.protocol.messages import (
     PictureDecoded,
     ReceptiveFieldFound,
     TensorFetched,
+    Tokenise,
+    Tokenised,
     WeightDescribed,
 )
 
@@ -97,6 +99,8 @@ def answer(
         model = models.get(command.model)
         model.task = tasks.by_id(command.task)(model.context)
         yield explained(command.job, model)
+    elif isinstance(command, Tokenise):
+        yield _tokenised(command, models.get(command.model))
     elif isinstance(command, AskLens):
         model = models.get(command.model)
         said = lenses.asked_by_id(command.lens).answer(model, command.question, token)
@@ -108,6 +112,24 @@ def answer(
             numbers=said.numbers,
             texts=said.texts,
         )
+
+
+def _tokenised(command: Tokenise, model: ModelInUse) -> Tokenised:
+    tokenise = getattr(model.task, "tokenise", None)
+    if tokenise is None:
+        raise BadInputError(
+            f"{model.folder.name} was asked for tokens, but its task reads no text; "
+            "choose a task for text."
+        )
+    tokens, n, limit, note = tokenise(command.text, command.slot)
+    return Tokenised(
+        job=command.job,
+        model=command.model,
+        tokens=tokens,
+        n=n,
+        limit=limit,
+        note=note,
+    )
 
 
 def _laid_out(

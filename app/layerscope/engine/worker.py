@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import queue
 import signal
@@ -209,6 +210,8 @@ class Worker:
                 from layerscope.engine.run_lane import RunLane
 
                 self._lane = RunLane(self._ring, self._arrays_in)
+                # What the libraries made stays; no collection need look through it.
+                gc.freeze()
             return self._lane
 
     def _end(self, job: int, event: Event) -> None:

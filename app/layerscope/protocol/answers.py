@@ -45,12 +45,16 @@ class PictureAnswer(Part, frozen=True, kw_only=True):
     ----------
     compare : str
         Key of the frame part to compare it with, or empty.
+    metadata : str
+        What it was made with, as `made_with.MadeWith` reads it; empty where nothing
+        is to be written into a saved file.
     """
 
     key: str
     width: int
     height: int
     compare: str = ""
+    metadata: str = ""
 
 
 class LegendEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,6 +270,65 @@ class Embeddings(Part, frozen=True, kw_only=True):
     of_tokens: bool = False
 
 
+class Denoising(Part, frozen=True, kw_only=True):
+    """How far a diffusion has come, and the way it goes.
+
+    Attributes
+    ----------
+    step : int
+        Number of the call of the network that is shown, of the picture in the
+        making; `n_calls` once it is done.
+    n_calls : int
+    noise : tuple of float
+        Share of noise, 0 to 1, that goes into each call, and at the end.
+    timesteps : tuple of float
+    preview : str
+        How the picture shown was made: ``"decoded"``, ``"estimated"`` or ``"none"``.
+    words : tuple of str
+        Of the prompt, as they can be asked about.
+    count, columns : int
+        Pictures in the batch, and how many stand in a row where there are several.
+    cell : int
+        Number of the variation, -1 where there are none.
+    seeds : tuple of int
+        Of each picture of the batch.
+    """
+
+    step: int
+    n_calls: int
+    noise: tuple[float, ...]
+    timesteps: tuple[float, ...]
+    preview: str = "none"
+    words: tuple[str, ...] = ()
+    count: int = 1
+    columns: int = 1
+    cell: int = -1
+    seeds: tuple[int, ...] = ()
+
+
+class VariationGrid(Part, frozen=True, kw_only=True):
+    """A picture for every pair of values of two settings.
+
+    Attributes
+    ----------
+    rows, columns : str
+        Names of the settings, empty where there is only one.
+    row_values, column_values : tuple of str
+    cell_width, cell_height : int
+        In pixels of the picture shown.
+    n_done : int
+        Finished ones, row by row.
+    """
+
+    rows: str
+    columns: str
+    row_values: tuple[str, ...]
+    column_values: tuple[str, ...]
+    cell_width: int
+    cell_height: int
+    n_done: int
+
+
 AnswerPart = (
     Scores
     | PictureAnswer
@@ -277,6 +340,8 @@ AnswerPart = (
     | FilledMask
     | TokenLabels
     | Embeddings
+    | Denoising
+    | VariationGrid
 )
 
 

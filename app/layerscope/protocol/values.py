@@ -350,6 +350,8 @@ class InputSlot(Value, frozen=True, kw_only=True):
         What is expected, in words: ``"float32 1 x 3 x 224 x 224"``.
     feedback : str
         An output of the same shape whose last value can be fed back, or empty.
+    optional : bool
+        Whether nothing need be given, so that no sample stands in.
     """
 
     name: str
@@ -357,6 +359,7 @@ class InputSlot(Value, frozen=True, kw_only=True):
     tensor: TensorInfo
     note: str = ""
     feedback: str = ""
+    optional: bool = False
 
 
 class SettingSpec(Value, frozen=True, kw_only=True):
@@ -367,9 +370,8 @@ class SettingSpec(Value, frozen=True, kw_only=True):
     name : str
         Key in `Run.settings`.
     kind : str
-        ``"choice"``, ``"float"``, ``"int"``, ``"bool"``, ``"triple"`` (three
-        floats as text, ``"0.485 0.456 0.406"``) or ``"size"`` (``"224 224"``,
-        height first).
+        Of choice, float, int, bool, text, triple (three floats as text) and size
+        (``"224 224"``, height first).
     default : object
         The guess.
     group : str

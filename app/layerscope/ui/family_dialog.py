@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -107,6 +108,7 @@ class FamilyDialog(QDialog):
         share = not falling and all(0 <= e.value <= 1 for e in family.members)
         words = family.metric.lower()
         title = f"{words}, %" if share else words
+        y_most = 100.5 if share else math.inf
         known = {
             e.id: self._measured[e.id]
             for e in family.members
@@ -116,11 +118,13 @@ class FamilyDialog(QDialog):
             [_point(e, e.parameters, share) for e in family.members],
             y_title=title,
             falling=falling,
+            y_most=y_most,
         )
         self.by_latency.set_points(
             [_point(e, known[e.id].ms, share) for e in family.members if e.id in known],
             y_title=title,
             falling=falling,
+            y_most=y_most,
         )
         self._stack.setCurrentIndex(1 if known else 0)
         self._sizes.setCurrentIndex(1 if self.by_size.points else 0)
@@ -163,6 +167,9 @@ class FamilyDialog(QDialog):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(4)
         self.bar.setAccessibleName("Progress")
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
         column.addWidget(self.bar)
         self.by_size = Scatter(
             "Quality against parameters", "parameters", "", lambda v: count(round(v))
@@ -226,7 +233,8 @@ class FamilyDialog(QDialog):
         self.choice.setEnabled(not self.measuring)
         done, total = meter.progress if meter is not None else (0, 1)
         self.bar.setRange(0, max(1, total))
-        self.bar.setValue(done if self.measuring else 0)
+        self.bar.setValue(done)
+        self.bar.setVisible(self.measuring)
         if meter is not None and self.measuring:
             names = {entry.id: entry.title for entry in self.family.members}
             now = names.get(meter.current, "")

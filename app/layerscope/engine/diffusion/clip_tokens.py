@@ -59,9 +59,8 @@ def load(folder: Path, name: str) -> HubTokenizer:
 
 
 def _built(vocabulary: dict[str, Any], merges: str) -> Any:
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, processors
     from tokenizers import pre_tokenizers as before
-    from tokenizers import processors
 
     pairs = [
         (parts[0], parts[1])

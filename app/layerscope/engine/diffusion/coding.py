@@ -37,6 +37,17 @@ class Coder:
         self._run = run
         self._graph = graph
 
+    @property
+    def latent_size(self) -> tuple[int, int] | None:
+        """Height and width of a latent where the decoder leaves no choice."""
+        shape = self._graph("vae_decoder").inputs[0].shape
+        if shape is None or len(shape) != 4:
+            return None
+        height, width = shape[2:]
+        if isinstance(height, int) and isinstance(width, int):
+            return height, width
+        return None
+
     def decode(self, latents: Floats) -> Floats:
         """Return pictures, (n, 3, h, w) float32, about -1 to 1, of latents."""
         parts = self._parts

@@ -10,9 +10,10 @@ from __future__ import annotations
 from layerscope.core.errors import BadInputError
 from layerscope.engine.lenses.activations import Activations
 from layerscope.engine.lenses.asked import AskedLens
+from layerscope.engine.lenses.attention import Attention
 
 LENSES = (Activations,)
-ASKED: tuple[AskedLens, ...] = ()
+ASKED: tuple[AskedLens, ...] = (Attention(),)
 
 
 def asked_by_id(lens_id: str) -> AskedLens:

@@ -42,6 +42,8 @@ MAIN_STEMS = (
 )
 DIFFUSERS_PARTS = ("unet", "transformer", "vae_decoder", "text_encoder")
 PLAIN_STEMS = {*MAIN_STEMS, "past", "net", "network", "best", "last", "graph"}
+# Halves of an autoencoder, each in a folder of its own; the one that draws goes first.
+HALVES = ("decoder", "encoder")
 MAX_FILES = 4096
 
 
@@ -193,6 +195,9 @@ def _main_file(root: Path) -> Path:
         files = _onnx_files(folder)
         if files:
             return _choose(root, files)
+    for part in HALVES:
+        if (root / part / "model.onnx").is_file():
+            return root / part / "model.onnx"
     raise BadInputError(
         f"The folder {shown(root.name)} holds no .onnx file; choose a folder with a "
         "model in it, or the file itself."

@@ -6,8 +6,13 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from layerscope.engine.runtime.cancelling import CancelToken, run_options
+from layerscope.engine.runtime.sessions import Session
 
 WARM_UP = 3
 
@@ -42,6 +47,29 @@ def interleaved(
             variants[name]()
             samples[name].append((time.perf_counter() - start) * 1e3)
     return samples
+
+
+def raw_run(
+    session: Session, feeds: Mapping[str, npt.NDArray[Any]], cancel: CancelToken
+) -> Callable[[], None]:
+    """Return a call of plain onnxruntime.
+
+    Parameters
+    ----------
+    session : Session
+        The untouched model's.
+    feeds : mapping of str to array
+        Inputs by name.
+    cancel : CancelToken
+        Of the job.
+    """
+    given = dict(feeds)
+
+    def run() -> None:
+        with run_options(cancel) as options:
+            session.run(None, given, options)
+
+    return run
 
 
 def ratio(samples: Mapping[str, list[float]], name: str, base: str) -> float:

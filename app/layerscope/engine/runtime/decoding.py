@@ -8,7 +8,8 @@ of one long buffer, that buffer is bound to both once and for all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class Decoder:
     ----------
     session : Session
         Of the decoder's graph.
+    explained : callable
+        Returns a context in which whatever onnxruntime raises becomes a sentence.
     fed_back : mapping of str to str
         The output that is the next value of an input, by the input.
     wanted : str
@@ -47,6 +50,7 @@ class Decoder:
     def __init__(
         self,
         session: Session,
+        explained: Callable[[], AbstractContextManager[None]],
         fed_back: Mapping[str, str],
         wanted: str,
         kept: Sequence[str] = (),
@@ -54,6 +58,7 @@ class Decoder:
         shared: bool = False,
     ) -> None:
         self._session = session
+        self._explained = explained
         there = {output.name for output in session.get_outputs()}
         self._fed_back = {a: b for a, b in fed_back.items() if b in there}
         self._out = [wanted, *kept]
@@ -95,17 +100,11 @@ class Decoder:
         JobCancelledError
             The user stopped the job.
         """
-        if self._binding is not None:
-            values = self._bound(feeds, cancel)
-        else:
-            with run_options(cancel) as options:
-                found = self._session.run(
-                    self._names, {**feeds, **self._state}, options
-                )
-            self._state.update(
-                zip(self._fed_back, found[len(self._out) :], strict=True)
-            )
-            values = found[: len(self._out)]
+        with self._explained():
+            if self._binding is None:
+                values = self._plainly(feeds, cancel)
+            else:
+                values = self._bound(feeds, cancel)
         self.kept = dict(zip(self._out[1:], values[1:], strict=True))
         wanted: Array = values[0]
         return wanted
@@ -116,6 +115,13 @@ class Decoder:
             name: value if isinstance(value, np.ndarray) else value.numpy()
             for name, value in self._state.items()
         }
+
+    def _plainly(self, feeds: Mapping[str, Array], cancel: CancelToken) -> list[Array]:
+        with run_options(cancel) as options:
+            found = self._session.run(self._names, {**feeds, **self._state}, options)
+        self._state.update(zip(self._fed_back, found[len(self._out) :], strict=True))
+        values: list[Array] = found[: len(self._out)]
+        return values
 
     def _bound(self, feeds: Mapping[str, Array], cancel: CancelToken) -> list[Array]:
         binding = self._binding

@@ -52,7 +52,7 @@ class FastSession:
         self, feeds: Mapping[str, npt.NDArray[Any]], cancel: CancelToken
     ) -> tuple[dict[str, Any], float]:
         """Run once and return outputs by name, and milliseconds."""
-        session = self._session or self._make()
+        session = self.session()
         given = dict(feeds)
         start = time.perf_counter()
         try:
@@ -93,6 +93,10 @@ class FastSession:
         """Let go of the session; the next run makes it again."""
         with self._lock:
             self._session = None
+
+    def session(self) -> Session:
+        """Return it, made first where it is not there."""
+        return self._session or self._make()
 
     def _make(self) -> Session:
         with self._lock:

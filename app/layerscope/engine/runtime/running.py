@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,9 +19,10 @@ from layerscope.engine.model.structure import ModelStructure
 from layerscope.engine.model.value_types import describe_value
 from layerscope.engine.runtime import memory, profile
 from layerscope.engine.runtime import precision as precisions
-from layerscope.engine.runtime.benchmark import compare
-from layerscope.engine.runtime.cancelling import CancelToken, run_options
-from layerscope.engine.runtime.deep import DeepSessions
+from layerscope.engine.runtime.benchmark import compare, raw_run
+from layerscope.engine.runtime.cancelling import CancelToken
+from layerscope.engine.runtime.decoding import Decoder
+from layerscope.engine.runtime.deep import DeepSessions, Edit
 from layerscope.engine.runtime.devices import providers_of
 from layerscope.engine.runtime.fast import FastSession
 from layerscope.engine.runtime.gates import (
@@ -234,6 +235,17 @@ class RunningModel:
         with self._explained():
             return np.asarray(self._deep.values((name,), feeds, cancel)[0])
 
+    def edited(
+        self, key: Hashable, edit: Edit, feeds: Feeds, cancel: CancelToken
+    ) -> list[Any]:
+        """Run a changed copy of the graph; see `DeepSessions.edited`."""
+        with self._explained():
+            return self._deep.edited(key, edit, feeds, cancel)
+
+    def decoder(self, *names: Any, **options: Any) -> Decoder:
+        """Return what runs the untouched graph step by step; see `Decoder`."""
+        return Decoder(self._fast.session(), self._explained, *names, **options)
+
     def profile(
         self, feeds: Feeds, runs: int, cancel: CancelToken
     ) -> tuple[LayerTime, ...]:
@@ -256,27 +268,13 @@ class RunningModel:
     def bench(
         self, feeds: Feeds, pairs: int, cancel: CancelToken
     ) -> tuple[float, float, float, int, int]:
-        """Compare with raw onnxruntime, in turn and in random order.
-
-        Returns
-        -------
-        raw_ms, fast_ratio, live_ratio : float
-            See `benchmark.Comparison`.
-        live_taps, n : int
-            Tensors watched by the live session, and rounds.
-        """
+        """Compare with raw onnxruntime: three figures, numbers of taps and rounds."""
         with self._explained():
-            raw = self._maker.untouched()
             taps = self.tap_points()[:BENCH_TAPS]
             requests = [TapRequest(tensor, "thumb", 0) for tensor in taps]
             given = dict(feeds)
-
-            def run_raw() -> None:
-                with run_options(cancel) as options:
-                    raw.run(None, given, options)
-
             found = compare(
-                run_raw,
+                raw_run(self._maker.untouched(), given, cancel),
                 lambda: self._fast.run(given, cancel),
                 lambda: self.run_live(given, requests, cancel),
                 pairs,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import onnx
 import onnxruntime as ort
 
 from layerscope.engine.model.extract import LeanModel, cut_at, without_weights
@@ -165,6 +166,17 @@ class SessionMaker:
         lean = self.lean(keep_shapes=False)
         cut_at(lean.proto, tensors)
         options = session_options(prepack=False, level=self._level)
+        return session_of_lean(lean, options, self._watching)
+
+    def edited(self, edit: Callable[[onnx.ModelProto], None]) -> Session:
+        """Make a session of a copy that `edit` changes in place.
+
+        It is run as often as somebody looks, so small models get packed weights.
+        """
+        lean = self.lean(keep_shapes=False)
+        edit(lean.proto)
+        small = not memory.is_large(self.model)
+        options = session_options(prepack=small, level=self._level)
         return session_of_lean(lean, options, self._watching)
 
     def tell_of_sharing(self) -> None:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from layerscope.core.errors import BadInputError
 from layerscope.engine.tasks.base import Task, TaskContext
+from layerscope.engine.tasks.diffusion import Diffusion
+from layerscope.engine.tasks.fill_mask import FillMask
 from layerscope.engine.tasks.image_classification import ImageClassification
 from layerscope.engine.tasks.image_to_image import ImageToImage
 from layerscope.engine.tasks.object_detection import ObjectDetection
+from layerscope.engine.tasks.question_answering import QuestionAnswering
 from layerscope.engine.tasks.segmentation import Segmentation
 from layerscope.engine.tasks.tensors import Tensors
+from layerscope.engine.tasks.text_classification import TextClassification
+from layerscope.engine.tasks.text_embedding import TextEmbedding
+from layerscope.engine.tasks.text_generation import TextGeneration
+from layerscope.engine.tasks.token_classification import TokenClassification
 
 TASKS: tuple[type[Task], ...] = (
     ImageClassification,
     ObjectDetection,
     Segmentation,
     ImageToImage,
+    TextGeneration,
+    TextClassification,
+    TokenClassification,
+    FillMask,
+    TextEmbedding,
+    QuestionAnswering,
+    Diffusion,
     Tensors,
 )
 

@@ -5,7 +5,7 @@ A new kind of part is one more class here and one line in `VIEWS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,46 +21,31 @@ from PySide6.QtWidgets import (
 from layerscope.core.colours import distinct
 from layerscope.protocol.answers import (
     BoxesAnswer,
+    Embeddings,
+    FilledMask,
+    GeneratedText,
     MaskAnswer,
     Part,
     PictureAnswer,
     Scores,
     TensorsAnswer,
     TextAnswer,
+    TokenLabels,
 )
 from layerscope.ui import theme
 from layerscope.ui.panels.base import title_button
+from layerscope.ui.panels.generated_text import GeneratedTextView
+from layerscope.ui.panels.part_view import PartView, Pictures
 from layerscope.ui.panels.tensor_list import TensorList
+from layerscope.ui.panels.text_answers import (
+    EmbeddingsView,
+    FilledMaskView,
+    TokenLabelsView,
+)
 from layerscope.ui.widgets.bars import ScoreBars
 from layerscope.ui.widgets.key_list import Key, KeyList
 from layerscope.ui.widgets.overlay_view import CompareView, LabelledBox, OverlayView
-from layerscope.ui.widgets.table_window import TableModel, TableWindow
-
-Pictures = Mapping[str, npt.NDArray[np.uint8]]
-
-
-class PartView(QWidget):
-    """Base: shows parts of one type.
-
-    Parameters
-    ----------
-    controller : Controller
-    """
-
-    def __init__(self, controller: Any) -> None:
-        super().__init__()
-        self.controller = controller
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(4)
-
-    def show_part(self, part: Any, pictures: Pictures) -> None:
-        """Show `part`; `pictures` are the parts of the newest frame."""
-        raise NotImplementedError
-
-    def table(self, title: str, clause: str, model: TableModel) -> None:
-        """Open the numbers in a window of their own."""
-        TableWindow(self, title, clause, model).show()
+from layerscope.ui.widgets.table_window import TableModel
 
 
 class ScoresView(PartView):
@@ -294,6 +279,10 @@ VIEWS: dict[type[Part], type[PartView]] = {
     BoxesAnswer: BoxesView,
     TensorsAnswer: TensorsView,
     TextAnswer: TextView,
+    GeneratedText: GeneratedTextView,
+    FilledMask: FilledMaskView,
+    TokenLabels: TokenLabelsView,
+    Embeddings: EmbeddingsView,
 }
 
 

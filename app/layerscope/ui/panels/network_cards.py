@@ -17,6 +17,7 @@ from layerscope.ui.panels.network_looks import (
     shown,
 )
 from layerscope.ui.panels.network_times import NodeTimes
+from layerscope.ui.panels.operator_icons import block_icon, end_icon, operator_icon
 from layerscope.ui.widgets.graph_cards import CardWords
 from layerscope.ui.widgets.graph_scene import (
     CLOSED,
@@ -272,16 +273,18 @@ class NetworkCards:
             if kind == NODE:
                 node = structure.nodes[index]
                 title, caption = node.label or node.op, self._shape(row)
+                icon = operator_icon(node.op)
                 if not caption and node.label:
                     caption = node.op
             elif kind in (CLOSED, FRAME):
                 group = structure.groups[index]
-                title = group.name
+                title, icon = group.name, block_icon()
                 caption = self._shape(row) or f"{group.n_nodes} nodes"
             else:
                 title, caption = self._end_title(kind, index), self._shape(row)
+                icon = end_icon(is_input=bool(kind == INPUT))
             note = self._note(row, kind)
-            self._words[row] = CardWords(shown(title, 120), caption, note)
+            self._words[row] = CardWords(shown(title, 120), caption, note, icon)
         return self._words[row]
 
     def _end_title(self, kind: int, index: int) -> str:

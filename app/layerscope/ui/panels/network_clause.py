@@ -28,6 +28,8 @@ def clause(session: Session, graph: int, n_found: int | None) -> str:
     words.append(_counted(sum(node.graph == graph for node in structure.nodes), "node"))
     if graph == 0 and report is not None and report.n_parameters:
         words.append(f"{count(report.n_parameters)} parameters")
+    if graph:
+        words.append("runs inside its node, so without pictures")
     if n_found is not None:
         words.append(f"{n_found} found")
     if session.refusal and not session.runnable:

@@ -19,14 +19,19 @@ from PySide6.QtWidgets import (
 from layerscope.protocol.answers import (
     AnswerPart,
     BoxesAnswer,
+    Embeddings,
+    FilledMask,
+    GeneratedText,
     MaskAnswer,
     PictureAnswer,
     Scores,
     TensorsAnswer,
     TextAnswer,
+    TokenLabels,
 )
-from layerscope.ui.panels.answer_views import VIEWS, PartView
+from layerscope.ui.panels.answer_views import VIEWS
 from layerscope.ui.panels.base import Panel
+from layerscope.ui.panels.part_view import PartView
 
 _WORDS: dict[type[AnswerPart], str] = {
     Scores: "classes",
@@ -35,6 +40,10 @@ _WORDS: dict[type[AnswerPart], str] = {
     BoxesAnswer: "objects",
     TensorsAnswer: "tensors as they are",
     TextAnswer: "text",
+    GeneratedText: "coloured by probability",
+    FilledMask: "the gaps filled",
+    TokenLabels: "what each word is",
+    Embeddings: "texts as points, near where alike",
 }
 _TASK_WORDS = {
     "tensors": "as tensors",
@@ -43,6 +52,11 @@ _TASK_WORDS = {
     "segmentation": "as a mask",
     "image-segmentation": "as a mask",
     "object-detection": "as boxes",
+    "text-classification": "as classes",
+    "text-generation": "as text",
+    "fill-mask": "fills gaps",
+    "token-classification": "as labelled words",
+    "feature-extraction": "as embeddings",
 }
 
 
@@ -84,6 +98,9 @@ class OutputPanel(Panel):
             events.opening,
             events.runnable,
             events.progress,
+            events.tokens,
+            events.token,
+            events.running,
         ):
             self.listen(signal)
 

@@ -31,6 +31,7 @@ class AlternativesPopup(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._ground = parent
         self.setAccessibleName("Alternatives")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -67,7 +68,7 @@ class AlternativesPopup(QFrame):
             ", ".join(f"{visible(a.text)} {share(a.probability)}" for a in self.rows)
         )
         self.resize(self.sizeHint())
-        area = self.parentWidget().rect()
+        area = self._ground.rect()
         y = int(chip.bottom()) + 6
         if y + self.height() > area.bottom() - 4:
             y = max(4, int(chip.top()) - self.height() - 6)
@@ -163,7 +164,7 @@ class AlternativesPopup(QFrame):
         self._choose(self._row_at(event.position().y()))
         event.accept()
 
-    def enterEvent(self, event: QEvent) -> None:  # type: ignore[override]  # noqa: N802
+    def enterEvent(self, event: QEvent) -> None:  # noqa: N802
         """Stay."""
         self._linger.stop()
 

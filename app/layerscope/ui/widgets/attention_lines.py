@@ -70,6 +70,12 @@ class AttentionLines(QAbstractScrollArea):
         """Row of the query that is held, -1 for none."""
         return self._locked
 
+    @property
+    def hovered_query(self) -> int:
+        """Row of the query under the pointer, else of the held one, -1 for none."""
+        row, place = self._looked_at()
+        return place if row == 1 else -1
+
     def set_attention(
         self, weights: Weights, queries: Sequence[str], keys: Sequence[str]
     ) -> None:

@@ -122,6 +122,7 @@ class GraphCanvas(QWidget):
             self.view.pan(anchor[0] - after[0], anchor[1] - after[1])
             self._moved = True
             self.begun.emit(self.view.kept_height(scene.bounds))
+            self.view.lower(scene.bounds, self.size().toTuple(), *anchor)
         else:
             self._begun = self._moved = False
             if scene is not None:

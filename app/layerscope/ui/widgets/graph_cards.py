@@ -7,12 +7,13 @@ from typing import NamedTuple
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 
-from layerscope.ui import theme
+from layerscope.ui import resources, theme
 from layerscope.ui.widgets.card_labels import short_name, short_shape
 
 RADIUS = 6.0
 _THINNEST_PICTURE = 14.0
 _LARGER = 4.0
+_SMALLEST_ICON, _LARGEST_ICON = 10, 28
 
 
 class CardWords(NamedTuple):
@@ -26,11 +27,14 @@ class CardWords(NamedTuple):
         Its shape, mostly.
     note : str
         Below the bar: its share of the time.
+    icon : str
+        A bundled icon, drawn where there is no picture.
     """
 
     title: str
     caption: str = ""
     note: str = ""
+    icon: str = ""
 
 
 class CardLook(NamedTuple):
@@ -112,7 +116,7 @@ class CardPainter:
         top = inner.top()
         if picture_height >= _THINNEST_PICTURE:
             target = QRectF(inner.left(), top, inner.width(), picture_height - 3)
-            self.picture(painter, target, picture)
+            self.picture(painter, target, picture, words.icon)
             top += picture_height
         for kind, height in rows:
             place = QRectF(inner.left(), top, inner.width(), height)
@@ -145,12 +149,26 @@ class CardPainter:
             wanted = [row for row in wanted if row[0] != dropped]
         return wanted
 
-    def picture(self, painter: QPainter, target: QRectF, image: QImage | None) -> None:
-        """Fill `target` with an image, or with a quiet box where there is none."""
+    def picture(
+        self,
+        painter: QPainter,
+        target: QRectF,
+        image: QImage | None,
+        icon: str = "",
+    ) -> None:
+        """Fill `target` with an image, or with a quiet box and an icon."""
         if image is None or image.isNull():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("line", 0.5))
             painter.drawRoundedRect(target, 3, 3)
+            side = round(
+                min(0.5 * target.height(), 0.5 * target.width(), _LARGEST_ICON)
+            )
+            if icon and side >= _SMALLEST_ICON:
+                place = QRectF(0, 0, side, side)
+                place.moveCenter(target.center())
+                drawn = resources.icon(icon, theme.current().muted, side)
+                drawn.paint(painter, place.toRect())
             return
         painter.drawImage(target, image, cut_to(image, target))
 

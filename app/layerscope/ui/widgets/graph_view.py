@@ -104,6 +104,28 @@ class GraphView:
         tall = (bounds.bottom - bounds.top) * self.scale + 2 * MARGIN
         return max(math.ceil(tall), self.wanted_height(bounds))
 
+    def lower(self, bounds: Area, size: tuple[int, int], x: float, y: float) -> None:
+        """Show `bounds` from top to bottom, if that can be read.
+
+        Parameters
+        ----------
+        bounds : Area
+            Of the graph.
+        size : (int, int)
+            Of the widget now.
+        x, y : float
+            The pixel around which it is made smaller.
+        """
+        self.resize(*size)
+        room = self.height - 2 * MARGIN
+        down = room / max(bounds.bottom - bounds.top, 1.0)
+        if down < self.scale:
+            least = min(READABLE, self.scale)
+            self.zoom(max(down, least) / self.scale, x, y)
+        if down >= self.scale:
+            middle = (bounds.top + bounds.bottom) / 2
+            self.y = middle - self.height / 2 / self.scale
+
     def centre(self, x: float, y: float) -> None:
         """Bring a place to the middle."""
         self.x = x - self.width / 2 / self.scale

@@ -130,8 +130,8 @@ class MatrixView(QWidget):
         self._values = values
         self._pyramid = MatrixPyramid(values)
         height, width = values.shape
-        self._rows = rows or tuple(str(n) for n in range(height))
-        self._columns = columns or tuple(str(n) for n in range(width))
+        self._rows = rows or tuple(map(str, range(height)))
+        self._columns = columns or tuple(map(str, range(width)))
         self._drawn = None
         self.setAccessibleDescription(f"{height} rows, {width} columns")
         self.update()
@@ -152,8 +152,7 @@ class MatrixView(QWidget):
         point = QPointF(self.rect().center()) if around is None else around
         under = self._to_cells(point)
         self._cell = 0.0 if new <= smallest * 1.01 else new
-        plot = self._plot()
-        side = self.cell_px
+        plot, side = self._plot(), self.cell_px
         self._origin = QPointF(
             under.x() - (point.x() - plot.left()) / side,
             under.y() - (point.y() - plot.top()) / side,
@@ -178,14 +177,12 @@ class MatrixView(QWidget):
         if not height or not width:
             return 0.0
         left, top = self.width() - LEFT_MARGIN, self.height() - TOP_MARGIN
-        worded = min(left / width, top / height)
-        if worded >= LABEL_FROM:
-            return min(worded, _LARGEST_CELL)
-        bare = min(self.width() / width, self.height() / height)
-        return min(bare, LABEL_FROM - 0.01)
+        worded = float(min(left / width, top / height))
+        bare = float(min(self.width() / width, self.height() / height))
+        words = worded >= LABEL_FROM
+        return min(worded, _LARGEST_CELL) if words else min(bare, LABEL_FROM - 0.01)
 
-    def _plot(self) -> QRectF:
-        """Return where the cells are."""
+    def _plot(self) -> QRectF:  # where the cells are
         words = self.cell_px >= LABEL_FROM
         left, top = (LEFT_MARGIN, TOP_MARGIN) if words else (0.0, 0.0)
         height, width = self._values.shape
@@ -290,9 +287,8 @@ class MatrixView(QWidget):
 
     def _paint_marks(self, painter: QPainter, plot: QRectF, side: float) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        row, column = self._locked
-        if row >= 0 or column >= 0:
-            area = self._area(plot, side, row, column)
+        if max(self._locked) >= 0:
+            area = self._area(plot, side, *self._locked)
             painter.setPen(QPen(_DARK, 4.0))
             painter.drawRect(area)
             painter.setPen(QPen(theme.colour("accent"), 2.0))

@@ -64,6 +64,7 @@ class Scatter(QWidget):
         self._x_title, self._y_title, self._x_text = x_title, y_title, x_text
         self._points: tuple[Point, ...] = ()
         self._falling = False
+        self._y_most = math.inf
         self._view = pyqtgraph.PlotWidget()
         self._view.setFrameShape(self._view.Shape.NoFrame)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -85,7 +86,12 @@ class Scatter(QWidget):
         return self._points
 
     def set_points(
-        self, points: Sequence[Point], *, y_title: str = "", falling: bool = False
+        self,
+        points: Sequence[Point],
+        *,
+        y_title: str = "",
+        falling: bool = False,
+        y_most: float = math.inf,
     ) -> None:
         """Show other points.
 
@@ -97,7 +103,10 @@ class Scatter(QWidget):
             What is measured; empty leaves it as it is.
         falling : bool
             Whether a smaller y is the better one.
+        y_most : float
+            Where the upright axis ends at the latest.
         """
+        self._y_most = y_most
         self._points = tuple(
             p for p in points if math.isfinite(p.x) and p.x > 0 and math.isfinite(p.y)
         )
@@ -176,6 +185,7 @@ class Scatter(QWidget):
         ys = [p.y for p in self._points] or [0.0]
         left, right = _span(xs, _LEAST_DECADES)
         low, high = _span(ys, 1e-3 + 0.02 * max(abs(y) for y in ys))
+        high = max(min(high, self._y_most), max(ys))
         self._plot.setXRange(left, right, padding=0)
         self._plot.setYRange(low, high, padding=0)
         for name, title in (("bottom", self._x_title), ("left", self._y_title)):

@@ -233,7 +233,7 @@ class TokenStrip(QAbstractScrollArea):
         self._hide_popup()
         self.viewport().update()
 
-    def hideEvent(self, event: QEvent) -> None:  # type: ignore[override]  # noqa: N802
+    def hideEvent(self, event: QEvent) -> None:  # noqa: N802
         """Leave no list of alternatives behind."""
         self._hide_popup()
 

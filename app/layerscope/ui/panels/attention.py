@@ -1,0 +1,231 @@
+"""Where every head looks: all of them small, one large, pair by pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from layerscope.controller.texts import choose_token
+from layerscope.protocol.messages import LensAnswered
+from layerscope.ui.panels.asking import LensQuestions
+from layerscope.ui.panels.base import ElidedLabel, Panel, title_button
+from layerscope.ui.panels.head_reading import HeadReading
+from layerscope.ui.panels.naming import nothing_yet
+from layerscope.ui.panels.pacing import Pace
+from layerscope.ui.widgets.attention_lines import AttentionLines
+from layerscope.ui.widgets.head_grid import HeadGrid
+from layerscope.ui.widgets.matrix_view import MatrixView
+
+LENS = "attention"
+# While tokens come, the engine has better things to do than to draw.
+RUNNING_INTERVAL_S = 0.5
+_WAITING = "Run the model (Ctrl+Enter): where every head looks appears here."
+_FIELDS = ("n_runs", "model", "lenses", "tokens", "token", "running", "refusal")
+_GRID_SHARE = 0.46
+_LEAST_GRID = 150
+
+
+class AttentionPanel(Panel):
+    """An overview of all heads and one large head, as a matrix or as lines."""
+
+    def __init__(self, controller: Any) -> None:
+        super().__init__("attention", "Attention", controller)
+        self.grid = HeadGrid()
+        self.grid.head_chosen.connect(self.choose_head)
+        self.matrix = MatrixView("Attention of the chosen head")
+        self.matrix.setToolTip(
+            "Rows look at columns. Wheel zooms, drag moves, double click shows all."
+        )
+        self.matrix.hovered.connect(lambda *_: self._tell())
+        self.matrix.chosen.connect(self._on_pair)
+        self.lines = AttentionLines()
+        self.lines.query_hovered.connect(lambda *_: self._tell())
+        self.lines.query_chosen.connect(self._on_query)
+        self._head_name = QLabel()
+        self._head_name.setProperty("role", "value")
+        self._told = ElidedLabel()
+        self._caption = ElidedLabel(role="caption")
+        self._empty = self.empty_state(_WAITING)
+        self._views = QStackedWidget()
+        self._views.addWidget(self.matrix)
+        self._views.addWidget(self.lines)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(self._content())
+        self.body.addWidget(self._pages)
+        self._add_actions()
+        self._overview = LensQuestions(
+            controller, LENS, self._on_overview, self._on_failure
+        )
+        self._head = LensQuestions(controller, LENS, self._on_head, self._on_failure)
+        self._pair = LensQuestions(controller, LENS, self._on_pair_told, lambda _: None)
+        self._pace = Pace(self, RUNNING_INTERVAL_S)
+        self._asked: object = None
+        self._asked_pair = (-1, -1)
+        self._model = 0
+        self.reading = HeadReading()
+        for field in _FIELDS:
+            self.listen(getattr(controller.session.events, field))
+
+    def _content(self) -> QWidget:
+        content = QWidget()
+        row = QHBoxLayout(content)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(16)
+        right = QVBoxLayout()
+        right.setSpacing(4)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(self._head_name)
+        line.addWidget(self._told, 1)
+        right.addLayout(line)
+        right.addWidget(self._views, 1)
+        right.addWidget(self._caption)
+        row.addWidget(self.grid)
+        row.addLayout(right, 1)
+        return content
+
+    def _add_actions(self) -> None:
+        self.as_matrix = title_button(
+            "Matrix", "Queries in rows, keys in columns", checkable=True
+        )
+        self.as_lines = title_button(
+            "Lines", "Lines from each token to those it looks at", checkable=True
+        )
+        self._choice = QButtonGroup(self)
+        for button in (self.as_matrix, self.as_lines):
+            self._choice.addButton(button)
+            self.add_action(button)
+        self.as_matrix.setChecked(True)
+        self._choice.buttonClicked.connect(self._show_choice)
+
+    # --- what is shown --------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Ask for what is new, and show what there is."""
+        session = self.controller.session
+        if session.model != self._model:
+            self._model, self._asked = session.model, None
+            self.reading = HeadReading()
+            for questions in (self._overview, self._head, self._pair):
+                questions.forget()
+        if LENS in session.lenses and session.model:
+            self._ask_if_new()
+        if self.reading.layers:
+            self._pages.setCurrentIndex(1)
+            self._mark_token()
+        else:
+            self._empty.set_text(nothing_yet(session, self.reading.trouble or _WAITING))
+            self._pages.setCurrentIndex(0)
+        self._write_clause()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Give the overview the room that its maps need."""
+        super().resizeEvent(event)
+        self._fit_grid()
+
+    def choose_head(self, layer: int, head: int) -> None:
+        """Show one head large."""
+        self.reading.layer, self.reading.head = layer, head
+        self.grid.set_selected(layer, head)
+        self._ask_head()
+        self._write_clause()
+
+    def _ask_if_new(self) -> None:
+        session = self.controller.session
+        topic = (session.n_runs, len(session.tokens), bool(session.running))
+        if topic == self._asked or (session.running and not session.tokens):
+            return
+        if session.running and not self._pace.due(session.model):
+            return
+        if session.n_runs or session.tokens:
+            self._asked = topic
+            self._overview.ask(overview=True)
+
+    def _ask_head(self) -> None:
+        if self.reading.layer >= 0:
+            self._head.ask(layer=self.reading.layer, head=self.reading.head)
+
+    def _on_overview(self, event: LensAnswered) -> None:
+        maps = self.controller.get_array(event.arrays["overview"])
+        self.reading.take_overview(event)
+        self.grid.set_maps(
+            maps, self.reading.heads, self.reading.short_names, self.reading.names
+        )
+        self._fit_grid()
+        self.grid.set_selected(self.reading.layer, self.reading.head)
+        self._ask_head()
+        self.mark_stale()
+
+    def _on_head(self, event: LensAnswered) -> None:
+        weights: npt.NDArray[np.float32] = self.controller.get_array(
+            event.arrays["weights"]
+        )
+        reading = self.reading
+        reading.take_head(event, weights)
+        self.matrix.set_matrix(weights, reading.queries, reading.keys)
+        self.lines.set_attention(weights, reading.queries, reading.keys)
+        self._caption.set_whole(reading.caption)
+        self._mark_token()
+        self._tell()
+        self._write_clause()
+
+    def _on_failure(self, message: str) -> None:
+        self.reading.trouble = message
+        self.mark_stale()
+
+    def _show_choice(self, *_: object) -> None:
+        chosen = self.as_matrix.isChecked()
+        self._views.setCurrentWidget(self.matrix if chosen else self.lines)
+        self._tell()
+
+    def _fit_grid(self) -> None:
+        most = max(_LEAST_GRID, round((self.width() - 40) * _GRID_SHARE))
+        wanted = self.grid.wanted_width(self.height() - 32 - 20)
+        self.grid.setFixedWidth(min(most, wanted))
+
+    def _write_clause(self) -> None:
+        self.set_clause(self.reading.sizes())
+        self._head_name.setText(self.reading.head_name())
+
+    # --- what is pointed at ---------------------------------------------------------
+
+    def _mark_token(self) -> None:
+        row = self.reading.row_of(self.controller.session.token)
+        row = row if row < len(self.reading.queries) else -1
+        self.matrix.set_locked(row)
+        self.lines.set_locked(row)
+
+    def _on_query(self, row: int) -> None:
+        choose_token(self.controller, self.reading.token_of(row))
+
+    def _on_pair(self, row: int, column: int) -> None:
+        choose_token(self.controller, self.reading.token_of(row))
+        self._asked_pair = (row, column)
+        self._pair.ask(
+            layer=self.reading.layer, head=self.reading.head, query=row, key=column
+        )
+
+    def _on_pair_told(self, event: LensAnswered) -> None:
+        self.reading.take_pair(self._asked_pair, event, self.controller.get_array)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Write the pair under the pointer, or what the head does in all."""
+        matrix = self._views.currentWidget() is self.matrix
+        row, column = self.matrix.cell if matrix else (-1, -1)
+        if row >= 0:
+            self._told.set_whole(self.reading.pair_words(row, column))
+        else:
+            query = -1 if matrix else self.lines.hovered_query
+            self._told.set_whole(self.reading.query_words(query))
