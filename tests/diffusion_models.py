@@ -13,7 +13,7 @@ from tests.model_building import FLOAT, INT64, build, random_weights
 
 INT32 = TensorProto.INT32
 LENGTH, CHANNELS, WORD, HEADS = 8, 8, 6, 2
-VOCABULARY = ["<|startoftext|>", "<|endoftext|>", "a", "red", "green", "digit", "big"]
+VOCABULARY = ["<|startoftext|>", "<|endoftext|>", "a", "red", "small", "digit", "big"]
 SCHEDULER = {
     "_class_name": "DDIMScheduler",
     "num_train_timesteps": 1000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def start() -> int:
         request = arguments.parse(sys.argv[1:] if argv is None else argv)
         if isinstance(request, arguments.WindowRequest):
+            gc.disable()  # nothing to be found before the window is there
+            # PySide6 looks through the source of every module that comes after it.
+            import layerscope.controller.controller  # noqa: F401
             from layerscope.ui import launch
 
             if request.first_run is not None:

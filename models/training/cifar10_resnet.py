@@ -43,7 +43,7 @@ def train_and_publish(
         test_split,
         recipe,
         None if quick_run else quick.checkpoint_folder() / f"{folder.name}.pt",
-        time_limit_s=5.0 if quick_run else None,
+        time_limit_s=quick.time_limit(quick_run),
     )
     target = quick.target_folder(folder, quick_run)
     publish.picture_classifier(

@@ -82,7 +82,7 @@ def train_and_publish(folder: Path) -> None:
     torch.manual_seed(0)
     network = DigitNet()
     train, test = digits.load()
-    _train(network, train, seconds=5.0 if quick_run else None)
+    _train(network, train, seconds=quick.time_limit(quick_run))
     target = quick.target_folder(folder, quick_run)
     model = publish.exported(network, torch.zeros(2, 1, digits.SIZE, digits.SIZE))
     onnx.save(model, target / publish.MODEL_FILE)

@@ -92,7 +92,7 @@ def train_and_publish(folder: Path) -> None:
     torch.manual_seed(0)
     encoder, decoder = Encoder(), Decoder()
     train, test = digits.load()
-    _train(encoder, decoder, train, seconds=5.0 if quick_run else None)
+    _train(encoder, decoder, train, seconds=quick.time_limit(quick_run))
     target = quick.target_folder(folder, quick_run)
     for name, network, example, ports in (
         (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+SECONDS = 5.0
 _BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2].parent / "shared"
 
 
@@ -37,6 +38,11 @@ def arguments(model_id: str) -> argparse.Namespace:
 def target_folder(folder: Path, quick: bool) -> Path:
     """Return where to publish: `folder`, or a temporary one for a quick run."""
     return Path(tempfile.mkdtemp(prefix=f"{folder.name}-")) if quick else folder
+
+
+def time_limit(quick: bool) -> float | None:
+    """Return after how many seconds a training stops; None: when it is done."""
+    return SECONDS if quick else None
 
 
 def checkpoint_folder() -> Path:

@@ -93,10 +93,7 @@ def sentences(split: str, limit: int | None = None) -> tuple[list[str], Ids]:
     limit : int, optional
         The first so many only.
     """
-    path = quick.corpus() / "data" / "sst2" / f"{split}.tsv"
-    lines = path.read_text(encoding="utf-8").splitlines()[:limit]
-    texts, labels = zip(*(line.rsplit("\t", 1) for line in lines), strict=True)
-    return list(texts), np.asarray(labels, np.int64)
+    return _parted(lines_of(split)[:limit])
 
 
 def tokenizer_and_kept(texts: list[str]) -> tuple[Tokenizer, list[int]]:
@@ -296,19 +293,17 @@ def write_folder(
     )
 
 
-def accuracy(folder: Path, split: str = "test", limit: int | None = None) -> float:
+def accuracy_of_lines(folder: Path, lines: list[str]) -> float:
     """Return the share of sentences that the published files judge rightly.
 
     Parameters
     ----------
     folder : Path
         What `write_folder` wrote; raw onnxruntime runs it.
-    split : str
-        Name of the file.
-    limit : int, optional
-        The first so many sentences only.
+    lines : list of str
+        A sentence, a tab, 0 or 1.
     """
-    texts, labels = sentences(split, limit)
+    texts, labels = _parted(lines)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     session = publish.cpu_session(folder / publish.MODEL_FILE)
     right = 0
@@ -318,6 +313,17 @@ def accuracy(folder: Path, split: str = "test", limit: int | None = None) -> flo
     return right / len(labels)
 
 
+def lines_of(split: str) -> list[str]:
+    """Return the lines of ``train``, ``dev`` or ``test``: a sentence, a tab, 0 or 1."""
+    path = quick.corpus() / "data" / "sst2" / f"{split}.tsv"
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _parted(lines: list[str]) -> tuple[list[str], Ids]:
+    texts, labels = zip(*(line.rsplit("\t", 1) for line in lines), strict=True)
+    return list(texts), np.asarray(labels, np.int64)
+
+
 def measured(folder: Path) -> float:
     """Return the accuracy on the 1,821 sentences of the test file."""
-    return accuracy(folder)
+    return accuracy_of_lines(folder, lines_of("test"))

@@ -45,10 +45,10 @@ def train_and_publish(folder: Path, recipe: sst2.Recipe) -> None:
     )
     sst2.write_folder(target, network, tokenizer)
     publish.write_json(target / "samples.json", {"text": SAMPLES})
-    n_tested = 40 if hurry else len(sst2.sentences("test")[0])
-    figure = sst2.accuracy(target, limit=n_tested)
-    _write_card(target, figure, n_tested, network, recipe)
-    sys.stdout.write(f"{target}: {100 * figure:.2f} % of {n_tested}\n")
+    tested = sst2.lines_of("test")[: 40 if hurry else None]
+    figure = sst2.accuracy_of_lines(target, tested)
+    _write_card(target, figure, len(tested), network, recipe)
+    sys.stdout.write(f"{target}: {100 * figure:.2f} % of {len(tested)}\n")
 
 
 def _write_card(

@@ -7,7 +7,7 @@ import pytest
 from tests.kept_engine import caller, kept_engine
 
 from layerscope.library.bundled import bundled_models
-from layerscope.library.samples import own_samples, sample_pictures
+from layerscope.library.samples import own_samples
 
 MODELS = {entry.id: entry for entry in bundled_models()}
 
@@ -23,16 +23,25 @@ def layerscope(engine, monkeypatch, capfd):
     return caller(engine, monkeypatch, capfd)
 
 
+# What these put out is arrays; what others say, the tests of their tasks look at.
+OF_ARRAYS = {
+    "image-classification",
+    "tabular-classification",
+    "unconditional-image-generation",
+}
+
+
 def sample_of(entry):
-    """Return the arguments that hand a model a sample."""
+    """Return the arguments that hand a model a sample of its own.
+
+    Models of text begin with the first of their own texts unasked.
+    """
     own = own_samples(entry.path)
     if own.inputs is not None:
         return ["--inputs", own.inputs]
     if own.pictures:
         return ["--image", own.pictures[0]]
-    if entry.task == "image-classification":
-        return ["--image", sample_pictures()[0]]
-    return ["--random", 0]
+    return []
 
 
 @pytest.mark.slow
@@ -46,12 +55,14 @@ def test_bundled_model_runs_on_a_sample(layerscope, model_id, tmp_path):
     )
 
     assert (status, err) == (0, "")
-    assert json.loads(out)["outputs"]
-    with np.load(outputs) as saved:
-        assert saved.files
-        for array in saved.values():
-            assert array.size
-            assert np.isfinite(array).all()
+    said = json.loads(out)
+    assert said["latency_ms"]["model"]["n"] >= 1
+    if MODELS[model_id].task in OF_ARRAYS:
+        assert said["outputs"]
+        with np.load(outputs) as saved:
+            for array in saved.values():
+                assert array.size
+                assert np.isfinite(array).all()
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from layerscope.library.bundled import bundled_models
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -58,7 +60,7 @@ def elsewhere(tmp_path):
     return {"cwd": tmp_path, "env": environment}
 
 
-def test_wheel_carries_models_resources_and_licences(wheel):
+def test_wheel_carries_models_resources_and_licences(wheel, checkout):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
@@ -69,7 +71,14 @@ def test_wheel_carries_models_resources_and_licences(wheel):
     assert f"{data}/resources/fonts/Inter-Regular.otf" in names
     assert "layerscope/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not [name for name in names if name.endswith((".pyc", ".pt", ".npz"))]
+    assert not [name for name in names if name.endswith((".pyc", ".pt"))]
+    # Of arrays only what a model brings to be tried on.
+    arrays = {name for name in names if name.endswith(".npz")}
+    assert {name.rpartition("/")[2] for name in arrays} <= {"sample.npz"}
+    for entry in bundled_models(checkout / "models"):
+        files = (path for path in entry.path.rglob("*") if path.suffix != ".pyc")
+        for path in files:
+            assert path.is_dir() or f"{data}/{path.relative_to(checkout)}" in names
 
 
 def test_installed_command_knows_its_bundled_models(installed, elsewhere):

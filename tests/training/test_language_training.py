@@ -13,7 +13,6 @@ from onnx import TensorProto, helper
 from tests.raw_onnxruntime import raw_session
 from tokenizers import Tokenizer
 from torch import nn
-from tqdm import tqdm
 
 from training import (
     cards,
@@ -32,17 +31,6 @@ from training.muon import Muon, orthogonal
 
 SMALL = Shape(n_tokens=300, n_layers=2, n_heads=2, width=16)
 WORDS = ("to be", "or not", "the king", "my lord", "good night", "sweet prince", "O")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def calm_torch():
-    """One thread, for small matrices need no more, and no watcher of progress bars."""
-    before = torch.get_num_threads(), tqdm.monitor_interval
-    torch.set_num_threads(1)
-    tqdm.monitor_interval = 0  # torch's exporter shows one, whose thread never ends
-    yield
-    torch.set_num_threads(before[0])
-    tqdm.monitor_interval = before[1]
 
 
 @pytest.fixture(scope="module")

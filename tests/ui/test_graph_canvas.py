@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
+from tests.ui.card_rows import PITCH, row_of_cards
 
 from layerscope.ui import theme
 from layerscope.ui.widgets import graph_raster
@@ -21,24 +22,6 @@ from layerscope.ui.widgets.graph_scene import (
     Area,
     GraphScene,
 )
-from layerscope.ui.widgets.graph_view import (
-    LEISURELY_PX,
-    READABLE,
-    WIDE_READABLE,
-    GraphView,
-)
-
-WIDE, TALL, PITCH = 72.0, 108.0, 88.0
-
-
-def row_of_cards(n, *, kind=NODE):
-    """Return a scene of `n` cards in a row, each feeding the next."""
-    items = np.array([[kind, at] for at in range(n)], dtype=np.int32)
-    boxes = np.zeros((n, 4), dtype=np.float32)
-    boxes[:, 0] = PITCH * np.arange(n)
-    boxes[:, 2:] = WIDE, TALL
-    edges = np.column_stack([np.arange(n - 1), np.arange(1, n)]).astype(np.int32)
-    return GraphScene(items, boxes, edges, np.full(n - 1, np.nan, dtype=np.float32))
 
 
 def framed():
@@ -138,53 +121,6 @@ class TestScene:
         assert scene.neighbour(2, 1, 0) == 3
         assert scene.neighbour(2, -1, 0) == 1
         assert scene.neighbour(2, 0, 1) == 2
-
-
-class TestView:
-    def test_zoom_leaves_what_is_below_the_pointer(self):
-        view = GraphView(width=600, height=130)
-        before = view.to_graph(200, 50)
-        view.zoom(1.7, 200, 50)
-        assert view.to_graph(200, 50) == pytest.approx(before)
-
-    def test_a_small_graph_is_shown_whole(self):
-        view = GraphView(width=900, height=130)
-        view.begin(row_of_cards(10).bounds)
-        assert view.area.left <= 0
-        assert view.area.right >= row_of_cards(10).bounds.right
-
-    def test_a_long_graph_begins_at_its_left_end_and_can_be_read(self):
-        view = GraphView(width=900, height=130)
-        view.begin(row_of_cards(500).bounds)
-        assert view.scale >= READABLE
-        assert -20 < view.x <= 0
-
-    def test_a_long_graph_that_scrolls_is_not_small_too(self):
-        view = GraphView(width=900, height=60)
-        view.begin(row_of_cards(500).bounds)
-        assert view.scale == WIDE_READABLE
-
-    def test_a_narrow_graph_that_is_too_tall_stands_in_the_middle(self):
-        view = GraphView(width=900, height=60)
-        bounds = row_of_cards(3).bounds
-        view.begin(bounds)
-        middle = view.to_pixels((bounds.left + bounds.right) / 2, 0)[0]
-        assert middle == pytest.approx(450)
-
-    def test_a_short_graph_asks_for_the_height_that_fills_the_width(self):
-        view = GraphView(width=900, height=100)
-        few, many = row_of_cards(4).bounds, row_of_cards(30).bounds
-        assert view.wanted_height(few) > view.wanted_height(many)
-        assert view.wanted_height(few) <= LEISURELY_PX + 1
-        view.scale = 2.5
-        assert view.kept_height(few) > view.wanted_height(few)
-
-    def test_fit_shows_everything_however_long(self):
-        view = GraphView(width=900, height=130)
-        bounds = row_of_cards(20_000).bounds
-        view.fit(bounds)
-        assert view.area.left <= bounds.left
-        assert view.area.right >= bounds.right
 
 
 class TestRaster:

@@ -1,10 +1,12 @@
 """The library lists what can be opened and opens what is clicked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetricsF, QImage
 from tests.fakes.fake_controller import FakeController
 from tests.ui import window_parts as parts
 
@@ -14,8 +16,10 @@ from layerscope.protocol.inputs import PictureFile
 from layerscope.protocol.messages import PictureDecoded
 from layerscope.protocol.values import ArrayRef
 from layerscope.state.session import LogEntry
+from layerscope.ui import theme
 from layerscope.ui.panels.library import LibraryPanel
 from layerscope.ui.panels.log import LogPanel
+from layerscope.ui.widgets.card_rows import wrapped
 
 
 @pytest.fixture
@@ -30,6 +34,18 @@ def controller(tmp_path):
             bytes=2_800_000,
             metric="Accuracy",
             value=0.924,
+            teaches="How a network goes from edges to things.",
+            parameters=656_000,
+        ),
+        LibraryEntry(
+            id="gpt",
+            title="Shakespeare GPT",
+            task="text-generation",
+            path=Path("/bundled/gpt"),
+            bytes=11_000_000,
+            metric="Nats per character",
+            value=1.5789,
+            teaches="How a sentence grows letter by letter.",
         ),
     )
     made.samples = [Path("/samples/01-red-ship.png")]
@@ -63,9 +79,123 @@ def click(qtbot, panel, title):
     )
 
 
-def test_it_lists_bundled_models_and_samples(panel):
-    assert titles(panel) == ["Bundled", "CIFAR-10 ResNet", "Samples", "Red ship"]
-    assert card(panel, "CIFAR-10 ResNet").detail == "pictures · 92.4 % · 2.8 MB"
+def press(qtbot, panel, key):
+    qtbot.keyClick(panel.list, key)
+
+
+def current(panel):
+    return panel.list.currentIndex().data()
+
+
+def test_it_lists_bundled_models_by_what_they_work_on_and_samples(panel):
+    assert titles(panel) == [
+        *("Pictures", "CIFAR-10 ResNet"),
+        *("Text", "Shakespeare GPT"),
+        *("Samples", "Red ship"),
+    ]
+    assert card(panel, "CIFAR-10 ResNet").detail == "92.4 % · 2.8 MB"
+    assert card(panel, "Shakespeare GPT").detail == "1.58 nats/char · 11 MB"
+    assert card(panel, "Pictures").detail == "1"
+    assert panel._clause.whole() == "2 bundled"
+
+
+def test_a_card_says_what_the_model_teaches_and_its_tooltip_everything(panel):
+    model = card(panel, "CIFAR-10 ResNet")
+    assert model.note == "How a network goes from edges to things."
+    for words in (model.note, "656 k parameters", "picture classes", "accuracy 92.4 %"):
+        assert words in model.tooltip
+    index = panel.list.model().index(1, 0)
+    spoken = index.data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken.startswith("CIFAR-10 ResNet, 92.4 % · 2.8 MB, How a network")
+
+
+def test_a_long_sentence_takes_two_lines_and_is_cut(qapp):
+    words = "How a residual network goes from edges to textures to parts of things"
+    lines = wrapped(words, 150, 2)
+    assert len(lines) == 2
+    assert lines[0] == words[: len(lines[0])]
+    assert lines[1].endswith("…")
+    metrics = QFontMetricsF(theme.font(11))
+    assert all(metrics.horizontalAdvance(line) <= 150 for line in lines)
+    assert wrapped("Where it looks.", 150, 2) == ["Where it looks."]
+
+
+def test_a_heading_folds_its_rows_away_for_good(panel, controller, qtbot):
+    click(qtbot, panel, "Pictures")
+    assert titles(panel) == ["Pictures", "Text", "Shakespeare GPT", *titles(panel)[3:]]
+    assert card(panel, "Pictures").folded
+    again = LibraryPanel(controller)
+    qtbot.addWidget(again)
+    again.refresh()
+    assert "CIFAR-10 ResNet" not in titles(again)
+    click(qtbot, panel, "Pictures")
+    assert "CIFAR-10 ResNet" in titles(panel)
+    assert controller.calls == []
+
+
+def test_the_keyboard_walks_opens_and_folds(panel, controller, qtbot):
+    panel.list.setCurrentIndex(panel.list.model().index(0, 0))
+    press(qtbot, panel, Qt.Key.Key_Left)
+    assert card(panel, "Pictures").folded
+    assert current(panel) == "Pictures"
+    press(qtbot, panel, Qt.Key.Key_Right)
+    press(qtbot, panel, Qt.Key.Key_Down)
+    assert current(panel) == "CIFAR-10 ResNet"
+    press(qtbot, panel, Qt.Key.Key_Return)
+    assert controller.called("open_model") == [("/bundled/cifar",)]
+
+
+def test_the_filter_looks_at_names_tasks_and_sentences_even_in_folded_parts(
+    panel, qtbot
+):
+    panel.set_folded("Text", True)
+    panel.field.setText("LETTER")
+    panel.refresh()
+    assert titles(panel) == ["Text", "Shakespeare GPT"]
+    panel.field.setText("picture cifar")
+    panel.refresh()
+    assert titles(panel) == ["Pictures", "CIFAR-10 ResNet"]
+    panel.field.setText("zebra")
+    panel.refresh()
+    assert titles(panel) == []
+    assert panel._clause.whole() == "nothing holds “zebra”"
+    qtbot.keyClick(panel.field, Qt.Key.Key_Escape)
+    panel.refresh()
+    assert "Red ship" in titles(panel)
+
+
+def test_down_leads_from_the_filter_to_the_first_model(panel, controller, qtbot):
+    panel.activateWindow()
+    panel.field.setFocus()
+    qtbot.waitUntil(panel.field.hasFocus, timeout=3000)
+    qtbot.keyClick(panel.field, Qt.Key.Key_Down)
+    assert current(panel) == "CIFAR-10 ResNet"
+    press(qtbot, panel, Qt.Key.Key_Return)
+    assert controller.called("open_model") == [("/bundled/cifar",)]
+
+
+def test_a_model_wears_its_thumbnail(qtbot, controller, tmp_path):
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    image.fill(0x123456)
+    image.save(str(tmp_path / "thumbnail.png"))
+    controller.entries = (replace(controller.entries[0], path=tmp_path),)
+    panel = LibraryPanel(controller)
+    qtbot.addWidget(panel)
+    panel.refresh()
+    shown = panel.list.thumbnail(f"model:{tmp_path}")
+    assert shown.pixelColor(3, 3).name() == "#123456"
+
+
+def test_all_sizes_of_libraries_are_painted(panel, controller):
+    one = controller.entries[0]
+    controller.entries = tuple(
+        replace(one, id=f"m{n}", title=f"Model {n} " * n, path=Path(f"/bundled/{n}"))
+        for n in range(20)
+    )
+    panel.refresh()
+    assert len(titles(panel)) == 1 + 20 + 2
+    picture = panel.grab().toImage()
+    assert len({picture.pixel(80, y) for y in range(0, picture.height(), 3)}) > 3
 
 
 def test_a_click_opens_a_model_and_feeds_a_sample(panel, controller, qtbot):
@@ -73,11 +203,6 @@ def test_a_click_opens_a_model_and_feeds_a_sample(panel, controller, qtbot):
     assert controller.called("open_model") == [("/bundled/cifar",)]
     click(qtbot, panel, "Red ship")
     assert controller.called("open_path") == [("/samples/01-red-ship.png",)]
-
-
-def test_a_heading_is_no_button(panel, controller, qtbot):
-    click(qtbot, panel, "Bundled")
-    assert controller.calls == []
 
 
 def test_enter_opens_what_is_marked(panel, controller, qtbot):

@@ -87,6 +87,17 @@ def test_blocks_are_cards_and_the_clause_counts_them(panel):
     assert panel._clause.whole() == "6 blocks · 30 nodes"
 
 
+def test_cards_without_a_picture_wear_the_icon_of_their_operator(panel):
+    opened(panel, conv_relu())
+    icons = {panel.cards.words(row(panel, NODE, at)).icon for at in (0, 1)}
+    assert icons == {"grid-3x3", "activity"}
+    shot = panel.canvas.grab().toImage()
+    words, view = panel.cards.words, panel.canvas.view
+    panel.canvas.set_words(lambda at: words(at)._replace(icon=""), lambda _: "")
+    assert panel.canvas.grab().toImage() != shot
+    assert view.scale > 0.5  # large enough for an icon
+
+
 def test_opening_a_block_shows_its_nodes_in_place(panel):
     opened(panel, graphs.residual_network(6))
     closed = row(panel, CLOSED, 1)
@@ -296,6 +307,7 @@ def test_bodies_are_entered_and_left(panel):
     shown = panel.controller.session.graph
     assert structure.graphs[shown].owner == 0
     assert not panel.crumbs.isHidden()
+    assert "without pictures" in panel._clause.whole()
     QTest.keyClick(panel.canvas, Qt.Key.Key_Backspace)
     refreshed(panel)
     assert panel.controller.session.graph == 0

@@ -18,6 +18,7 @@ from layerscope.cli.arguments import (
     WindowRequest,
     parse,
 )
+from layerscope.cli.generate_arguments import GenerateRequest
 from layerscope.core.errors import BadInputError, LayerscopeError
 
 STATUS_ERROR = 2
@@ -45,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
         if isinstance(request, WindowRequest | ScreenshotRequest):
             raise BadInputError(
                 "A window was asked for where only a command can be given; "
-                "say one of run, inspect, bench and models."
+                "say one of run, generate, inspect, bench and models."
             )
         return carry_out(request)
 
@@ -66,6 +67,10 @@ def carry_out(request: Command) -> int:
             from layerscope.cli.running import run
 
             run(request)
+        case GenerateRequest():
+            from layerscope.cli.generating import generate
+
+            generate(request)
         case InspectRequest():
             from layerscope.cli.inspecting import inspect
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import layerscope
+from layerscope.cli import generate_arguments
+from layerscope.cli.generate_arguments import GenerateRequest
 from layerscope.core.errors import BadInputError
 
 MAX_RUNS = 1_000_000
@@ -17,6 +19,7 @@ MAX_SIDE_PX = 16_384
 
 _USAGE = """layerscope [MODEL [INPUT]]                 open the window
        layerscope run MODEL [options]             run a model
+       layerscope generate MODEL --prompt S       let a language model go on
        layerscope inspect MODEL [--json]          say what is in a file
        layerscope bench MODEL [--json]            compare with raw onnxruntime
        layerscope screenshot MODEL [INPUT] -o F   picture of the window
@@ -52,7 +55,7 @@ class ScreenshotRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """Run a model; of `image`, `inputs` and `seed` at most one is given.
+    """Run a model; of `image`, `text`, `inputs` and `seed` at most one is given.
 
     Attributes
     ----------
@@ -64,6 +67,7 @@ class RunRequest:
 
     model: str
     image: Path | None = None
+    text: str | None = None
     inputs: Path | None = None
     seed: int | None = None
     device: str = "auto"
@@ -99,7 +103,7 @@ class ModelsRequest:
     json: bool = False
 
 
-Command = RunRequest | InspectRequest | BenchRequest | ModelsRequest
+Command = RunRequest | GenerateRequest | InspectRequest | BenchRequest | ModelsRequest
 Request = WindowRequest | ScreenshotRequest | Command
 
 
@@ -175,6 +179,7 @@ def _run(argv: Sequence[str]) -> Request:
     parser = _command("run", "Run a model on an input, with no window.")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--image", metavar="F", type=Path, help="a picture file")
+    source.add_argument("--text", metavar="S", help="a text; one line for each of many")
     source.add_argument(
         "--inputs", metavar="F.npz", type=Path, help="arrays by input name"
     )
@@ -206,6 +211,14 @@ def _run(argv: Sequence[str]) -> Request:
     _json(parser)
     known = parser.parse_args(argv)
     return RunRequest(**vars(known))
+
+
+def _generate(argv: Sequence[str]) -> Request:
+    parser = _command("generate", "Let a language model go on from a text.")
+    generate_arguments.add(parser)
+    _device(parser)
+    _json(parser)
+    return generate_arguments.request_of(parser.parse_args(argv))
 
 
 def _inspect(argv: Sequence[str]) -> Request:
@@ -272,6 +285,7 @@ def _pixels(text: str) -> tuple[int, int]:
 
 _COMMANDS = {
     "run": _run,
+    "generate": _generate,
     "inspect": _inspect,
     "bench": _bench,
     "screenshot": _screenshot,

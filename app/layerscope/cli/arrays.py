@@ -51,11 +51,12 @@ def statistics(array: npt.NDArray[np.generic]) -> TensorStatistics | None:
     finite = numbers[np.isfinite(numbers)]
     n_nonfinite = int(array.size - finite.size)
     if finite.size == 0:
+        nothing = math.nan if array.size else 0.0
         return TensorStatistics(
-            mean=0.0,
-            std=0.0,
-            minimum=0.0,
-            maximum=0.0,
+            mean=nothing,
+            std=nothing,
+            minimum=nothing,
+            maximum=nothing,
             active=float(array.size > 0),
             n_nonfinite=n_nonfinite,
         )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.cli import archives, arrays, text
+from layerscope.cli import archives, arrays, text, text_answers
 from layerscope.cli.arguments import RunRequest
 from layerscope.cli.opening import (
     MODEL_NUMBER,
@@ -20,13 +20,13 @@ from layerscope.cli.opening import (
     open_model,
     running_engine,
 )
-from layerscope.cli.sources import inputs_for
+from layerscope.cli.sources import inputs_for, left_to_defaults
 from layerscope.client.engine_client import EngineClient
 from layerscope.core.errors import BadInputError, EngineLostError, LayerscopeError
 from layerscope.core.latency import Percentiles
 from layerscope.library.bundled import find_model
 from layerscope.protocol.answers import Scores
-from layerscope.protocol.messages import Noted, Run, RunAnswered
+from layerscope.protocol.messages import ExplainTask, Noted, Run, RunAnswered
 from layerscope.protocol.values import TensorInfo
 
 TOP_SHOWN = 5
@@ -70,6 +70,9 @@ def run(request: RunRequest) -> None:
     with running_engine() as client:
         opened = open_model(client, path, request.device)
         assert opened.task is not None
+        arrays_given = request.inputs is not None or request.seed is not None
+        if arrays_given and any(slot.kind == "text" for slot in opened.task.slots):
+            take_arrays(client, opened)
         tensors = matching_tensors(opened, request)
         command = Run(
             job=client.next_job(),
@@ -77,6 +80,9 @@ def run(request: RunRequest) -> None:
             inputs=inputs_for(request, opened.task.slots),
             repeats=request.runs,
         )
+        if request.inputs is not None:
+            note = left_to_defaults(request.inputs, opened.task.slots)
+            opened.notes += [note] if note else []
         answered = None
         for event in client.call(command):
             if isinstance(event, RunAnswered):
@@ -93,6 +99,13 @@ def run(request: RunRequest) -> None:
     else:
         for line in as_lines(opened, answered, watched):
             text.say(line)
+
+
+def take_arrays(client: EngineClient, opened: OpenedModel) -> None:
+    """Choose the task for tensors, since arrays are given to a model of texts."""
+    command = ExplainTask(job=client.next_job(), model=MODEL_NUMBER, task="tensors")
+    for event in client.call(command):
+        opened.take(event)
 
 
 def matching_tensors(opened: OpenedModel, request: RunRequest) -> list[str]:
@@ -205,6 +218,7 @@ def as_json(
         fields["top"] = [
             {"label": scored.label, "score": scored.score} for scored in scores.top
         ]
+    fields |= text_answers.fields_of(answered.answer)
     if watched:
         fields["watched"] = [
             {
@@ -235,6 +249,7 @@ def as_lines(
     if scores is not None:
         rows = [(one.label, f"{one.score:.1%}") for one in scores.top[:TOP_SHOWN]]
         lines += ["", *text.table(rows, right=(1,))]
+    lines += text_answers.lines_of(answered.answer)
     lines += ["", "outputs"]
     lines += text.table([text.tensor_row(info) for info in answered.outputs])
     if watched:

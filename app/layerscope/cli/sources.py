@@ -14,6 +14,7 @@ from layerscope.protocol.inputs import (
     PictureFile,
     RandomTensor,
     TensorFile,
+    TypedText,
 )
 from layerscope.protocol.values import InputSlot
 
@@ -36,12 +37,38 @@ def inputs_for(request: RunRequest, slots: Sequence[InputSlot]) -> Inputs:
         return archive_inputs(request.inputs, slots)
     if request.image is not None:
         return picture_inputs(request.image, slots)
+    if request.text is not None:
+        return text_inputs(request.text, slots)
     if request.seed is not None:
         return random_inputs(slots, request.seed)
     samples = sample_pictures()
     if samples and any(_wants_picture(slot) for slot in slots):
         return picture_inputs(samples[0], slots)
     return {}
+
+
+def text_inputs(text: str, slots: Sequence[InputSlot]) -> Inputs:
+    """Return a text for the slot that takes one.
+
+    A model with two slots, a question and what it is about say, takes the first line
+    for the first and the rest for the second.
+
+    Raises
+    ------
+    BadInputError
+        If none does.
+    """
+    wanted = [slot for slot in slots if slot.kind == "text"]
+    if not wanted:
+        names = _listed(tuple(slot.tensor.name for slot in slots))
+        raise BadInputError(
+            f"A text was given, but the model takes {names} and none of that is a "
+            "text; give a picture with --image or arrays with --inputs F.npz."
+        )
+    parts = text.split("\n", len(wanted) - 1) if len(wanted) > 1 else [text]
+    return {
+        slot.name: TypedText.of(part) for slot, part in zip(wanted, parts, strict=False)
+    }
 
 
 def random_inputs(slots: Sequence[InputSlot], seed: int) -> Inputs:
@@ -58,13 +85,13 @@ def archive_inputs(path: Path, slots: Sequence[InputSlot]) -> Inputs:
     Raises
     ------
     BadInputError
-        If an array is missing, or there is one that the model does not take.
+        If there is one that the model does not take, or none that it takes.
     """
     held = archives.array_names(path)
     wanted = {slot.tensor.name: slot for slot in slots}
-    missing = [name for name in wanted if name not in held]
+    given = [name for name in wanted if name in held]
     unknown = [name for name in held if name not in wanted]
-    if missing or unknown:
+    if unknown or (wanted and not given):
         raise BadInputError(
             f"'{path.name}' holds {_listed(held)}, but the model takes "
             f"{_listed(tuple(wanted))}; write one array for each input name."
@@ -72,7 +99,17 @@ def archive_inputs(path: Path, slots: Sequence[InputSlot]) -> Inputs:
     return {
         slot.name: TensorFile(path=str(path.absolute()), key=name)
         for name, slot in wanted.items()
+        if name in held
     }
+
+
+def left_to_defaults(path: Path, slots: Sequence[InputSlot]) -> str:
+    """Say which inputs an archive leaves to their default values; "" for none."""
+    held = archives.array_names(path)
+    left = tuple(slot.tensor.name for slot in slots if slot.tensor.name not in held)
+    if not left:
+        return ""
+    return f"'{path.name}' holds nothing for {_listed(left)}: the default is taken."
 
 
 def picture_inputs(path: Path, slots: Sequence[InputSlot]) -> Inputs:

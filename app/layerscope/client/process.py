@@ -11,8 +11,6 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 
-import psutil
-
 from layerscope.protocol.links import EngineLinks
 
 KEPT_STDERR_BYTES = 64 << 10
@@ -71,6 +69,8 @@ class EngineProcess:
 
     def kill(self) -> None:
         """End the child and everything it started, at once."""
+        import psutil  # here, for the window is to be there before it is loaded
+
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):

@@ -8,8 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import psutil
-
 if TYPE_CHECKING:
     from layerscope.controller.controller import Controller
 
@@ -52,6 +50,8 @@ class MachineMeter:
             return
         self._read_at = now
         session = self._controller.session
+        import psutil  # here, for the window is to be there before it is loaded
+
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(self._controller.client.pid)
             session.memory_bytes = int(process.memory_info().rss)

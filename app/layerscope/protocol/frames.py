@@ -195,7 +195,7 @@ class FrameRing:
             if sequence == self._seen or not 0 < length <= SLOT_BYTES:
                 return None
             body = start + 16
-            header = _decoder.decode(self._bytes[body : body + length])
+            header = _decoder.decode(self._bytes[body : body + length].data)
             body += length
             pictures = {
                 part.key: self._bytes[body + part.offset :][: math.prod(part.shape)]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from layerscope.core.errors import LayerscopeError
+from layerscope.protocol.asked import LensAnswered, Tokenised
 from layerscope.protocol.commands import (
     AskLens,
     Bench,
@@ -49,7 +50,6 @@ from layerscope.protocol.events import (
     GraphLaidOut,
     LastEvent,
     LayersProfiled,
-    LensAnswered,
     ModelReady,
     ModelUnrunnable,
     NodeDescribed,
@@ -63,7 +63,6 @@ from layerscope.protocol.events import (
     Stepped,
     TaskExplained,
     TensorFetched,
-    Tokenised,
     WeightDescribed,
 )
 from layerscope.protocol.message import JobId, Message, ModelId

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 
 PREFIX = "layerscope"
 _numbers = itertools.count()
@@ -62,7 +61,11 @@ def sweep() -> list[str]:
     if folder.is_dir():
         for file in folder.glob(f"{PREFIX}_*"):
             match = re.fullmatch(rf"{PREFIX}_(\d+)_\d+", file.name)
-            if match and not psutil.pid_exists(int(match[1])):
+            if match is None:
+                continue
+            import psutil  # here, since most starts find nothing and need it not
+
+            if not psutil.pid_exists(int(match[1])):
                 with contextlib.suppress(OSError):
                     file.unlink()
                     swept.append(file.name)

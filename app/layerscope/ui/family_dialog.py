@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -131,16 +130,12 @@ class FamilyDialog(QDialog):
         self._fill_table(family)
         self._show_progress()
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Stop measuring."""
+    def done(self, result: int) -> None:
+        """Stop measuring and close, by whatever key or button."""
         if self._meter is not None:
             self._meter.stop()
         self._timer.stop()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        """Close with Escape too."""
-        self.close()
+        super().done(result)
 
     # --- inside --------------------------------------------------------------------
 
@@ -260,7 +255,12 @@ class FamilyDialog(QDialog):
 
 
 def show_families(parent: QWidget | None, controller: Any) -> FamilyDialog:
-    """Open the comparison beside the window, without stopping it."""
+    """Open the comparison beside the window, or bring the open one to the front."""
+    opened = parent.findChild(FamilyDialog) if parent is not None else None
+    if isinstance(opened, FamilyDialog) and opened.isVisible():
+        opened.raise_()
+        opened.activateWindow()
+        return opened
     dialog = FamilyDialog(parent, controller)
     dialog.show()
     return dialog

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -22,6 +23,7 @@ from layerscope.library.locations import models_folder
 from layerscope.library.preferences import Preferences
 from layerscope.protocol.answers import Scores
 from layerscope.ui import resources, theme
+from layerscope.ui.first_paint import FirstPaint
 from layerscope.ui.main_window import MainWindow, apply_theme
 
 FIRST_RUN_PICTURE = Path("out") / "first-run.png"
@@ -69,6 +71,7 @@ def window(model: str = "", source: str = "") -> int:
         Exit status.
     """
     if not has_display():
+        gc.enable()
         return first_run_offscreen(model, source)
     with _controller(start=False) as controller:
         return run_window(controller, model, source)
@@ -86,11 +89,15 @@ def run_window(controller: Any, model: str = "", source: str = "") -> int:
     opener = _Opener(controller, model, source)
 
     def begin() -> None:
+        if not gc.isenabled():
+            gc.freeze()  # modules and widgets stay, and need not be looked through
+            gc.enable()
         controller.start()
         opener.connect(live=True)
 
-    # First the window, then the process that would compete with it for the cores.
-    QTimer.singleShot(0, begin)
+    # First the window, then what is in it, and the process that would compete with it
+    # for the cores.
+    FirstPaint(shown, begin)
     try:
         return app.exec()
     finally:

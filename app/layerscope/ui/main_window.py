@@ -116,8 +116,7 @@ class MainWindow(QMainWindow):
 
     def find_node(self) -> None:
         """Put the cursor into the network's search field."""
-        if not self.layout_.is_shown("network"):
-            self.layout_.toggle("network")
+        self.layout_.reveal("network")
         cast(Any, self.panels["network"]).focus_search()
 
     def toggle_drawing(self) -> None:

@@ -30,7 +30,7 @@ def tab_actions(window: MainWindow) -> list[ActionSpec]:
             checked=partial(layout.is_front, spec.name),
         )
         for spec in PANELS
-        if spec.tab_of or spec.name in shared
+        if spec.tab_of or spec.joins or spec.name in shared
     ]
     steps = [
         ActionSpec(

@@ -21,12 +21,17 @@ class TabPlace(QStackedWidget):
     Parameters
     ----------
     specs : tuple of PanelSpec
-        The owner first, then its tabs in order.
+        The owner first, then its tabs in order, then panels that may be taken in.
     owner : Panel
     make : callable
         Returns the panel of a spec.
     on_raised : callable
         Called after another panel has come to the front.
+
+    Attributes
+    ----------
+    crowded : bool
+        Whether a panel is offered that is to be seen first.
     """
 
     def __init__(
@@ -40,12 +45,14 @@ class TabPlace(QStackedWidget):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self._specs = {spec.name: spec for spec in specs}
         self._owner = specs[0].name
+        self._guests: tuple[str, ...] = ()
         self._made: dict[str, Panel] = {}
         self._make = make
         self._on_raised = on_raised
         self._offered: tuple[str, ...] = (self._owner,)
         self._topic: tuple[str, tuple[str, ...]] = ("", ())
         self._chosen: dict[str, str] = {}
+        self.crowded = False
         self._front = self._owner
         self._take(self._owner, owner)
 
@@ -65,18 +72,41 @@ class TabPlace(QStackedWidget):
         Another kind of model brings to the front what was chosen for its kind
         last, else the panel that is to be seen first, else the owner.
         """
-        offered = tuple(
+        fitting = tuple(
             name
             for name, spec in self._specs.items()
-            if name == self._owner or spec.suits(session)
+            if name == self._owner or (spec.tab_of and spec.suits(session))
         )
-        topic = (str(session.task), offered)
+        topic = (str(session.task), fitting)
         if topic == self._topic:
             return
-        self._topic, self._offered = topic, offered
-        first = next((n for n in offered if self._specs[n].first), self._owner)
-        wanted = self._chosen.get(topic[0], first)
-        self._show(wanted if wanted in offered else first)
+        self._topic, self._offered = topic, (*self._guests, *fitting)
+        self.crowded = any(self._specs[name].first for name in fitting)
+        self._show(self._wanted())
+
+    def adopt(self, name: str, panel: Panel) -> None:
+        """Take in a panel that has a place of its own otherwise."""
+        self._guests = (*self._guests, name)
+        self._offered = (name, *self._offered)
+        self._take(name, panel)
+        self._show(self._wanted())
+
+    def release(self, name: str) -> Panel:
+        """Give a panel back that was taken in; the caller places it."""
+        self._guests = tuple(n for n in self._guests if n != name)
+        self._offered = tuple(n for n in self._offered if n != name)
+        panel = self._made.pop(name)
+        panel.tab_chosen.disconnect(self.choose)
+        panel.set_tabs((), "")
+        self._show(self._wanted())
+        self.removeWidget(panel)
+        return panel
+
+    def _wanted(self) -> str:
+        """Return what was chosen for this task, else what is to be seen first."""
+        first = next((n for n in self._offered if self._specs[n].first), self._owner)
+        wanted = self._chosen.get(self._topic[0], first)
+        return wanted if wanted in self._offered else first
 
     def choose(self, name: str) -> None:
         """Bring a panel to the front, as the user wants it for this task."""

@@ -61,6 +61,7 @@ class WindowLayout(QWidget):
         self._panels = panels
         self._on_change = on_change
         self._hidden: set[str] = set()
+        self._joined: set[str] = set()
         self._wanted: dict[str, int] = {}
         self._moved = False
         horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
@@ -89,18 +90,31 @@ class WindowLayout(QWidget):
         column.addWidget(parts["rows"])
 
     def is_shown(self, name: str) -> bool:
-        """Whether the panel is not hidden by the user."""
-        return name not in self._hidden
+        """Whether the panel is not hidden by the user; a tab never is."""
+        return name not in self._hidden or name in self._joined
 
     def toggle(self, name: str) -> None:
-        """Show or hide a panel."""
+        """Show or hide a panel; one that is a tab now comes to the front."""
+        if name in self._joined:
+            self.choose_tab(name)
+            return
         self._hidden ^= {name}
         self._apply_hidden()
 
+    def reveal(self, name: str) -> None:
+        """Have a panel seen, wherever it is."""
+        if name in self._joined:
+            self.choose_tab(name)
+        elif name in self._hidden:
+            self.toggle(name)
+
     def suit(self, session: Any) -> None:
         """Offer the tabs that suit the open model."""
-        for place in self._places.values():
+        for owner, place in self._places.items():
             place.suit(session)
+            for spec in self._specs:
+                if spec.joins == owner:
+                    self._join(spec.name, place, place.crowded)
 
     def is_offered(self, tab: str) -> bool:
         """Whether the open model has something for a tab."""
@@ -166,6 +180,9 @@ class WindowLayout(QWidget):
 
     def save(self, settings: QSettings) -> None:
         """Write proportions and hidden panels."""
+        for owner, place in self._places.items():
+            for name in [n for n in self._joined if self._spec(n).joins == owner]:
+                self._join(name, place, False)  # as the next start finds them
         settings.setValue("layout/version", VERSION)
         settings.setValue("layout/hidden", " ".join(sorted(self._hidden)))
         for owner, place in self._places.items():
@@ -203,12 +220,32 @@ class WindowLayout(QWidget):
         """Return a place for each panel that others share theirs with, by name."""
         found = {}
         for owner in specs:
-            tabs = tuple(spec for spec in specs if spec.tab_of == owner.name)
+            tabs = [spec for spec in specs if spec.tab_of == owner.name]
+            tabs += [spec for spec in specs if tabs and spec.joins == owner.name]
             if tabs:
                 found[owner.name] = TabPlace(
                     (owner, *tabs), panels[owner.name], make, self._on_raised
                 )
         return found
+
+    def _spec(self, name: str) -> PanelSpec:
+        return next(spec for spec in self._specs if spec.name == name)
+
+    def _join(self, name: str, place: TabPlace, together: bool) -> None:
+        """Make a panel of the centre a tab, or give it its own place again."""
+        if together == (name in self._joined):
+            return
+        self._joined ^= {name}
+        panel = self._panels[name]
+        if together:
+            panel.hide()
+            place.adopt(name, panel)
+        else:
+            middle = self._splitters["middle"]
+            centre = [spec.name for spec in self._specs if spec.area == "centre"]
+            middle.insertWidget(1 + centre.index(name), place.release(name))
+            panel.setVisible(name not in self._hidden)
+        self._on_raised()
 
     def _widget(self, name: str) -> QWidget:
         """Return what stands in a splitter for a panel."""
@@ -231,7 +268,11 @@ class WindowLayout(QWidget):
                 splitter.setStretchFactor(splitter.count() - 1, spec.weight)
 
     def _shares(self, area: str, room: int) -> list[int]:
-        specs = [spec for spec in self._specs if spec.area == area]
+        specs = [
+            spec
+            for spec in self._specs
+            if spec.area == area and spec.name not in self._joined
+        ]
         fronts = {name: place.front for name, place in self._places.items()}
         weights = {spec.name: fronts.get(spec.name, spec).weight for spec in specs}
         total = max(1, sum(weights.values()))
@@ -252,7 +293,8 @@ class WindowLayout(QWidget):
 
     def _apply_hidden(self) -> None:
         for spec in self._specs:
-            self._widget(spec.name).setVisible(spec.name not in self._hidden)
+            if spec.name not in self._joined:
+                self._widget(spec.name).setVisible(spec.name not in self._hidden)
         for area in ("top", "bottom"):
             names = {spec.name for spec in self._specs if spec.area == area}
             self._splitters[area].setVisible(bool(names - self._hidden))

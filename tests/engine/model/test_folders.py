@@ -126,6 +126,23 @@ def test_diffusers_folder_opens_the_denoiser(place):
     assert found.config["_class_name"] == "OnnxStableDiffusionPipeline"
 
 
+def test_autoencoder_in_two_folders_opens_the_half_that_draws(place):
+    folder = place(
+        **{
+            "config.json": {"model_type": "vae"},
+            "decoder/model.onnx": model_bytes(),
+            "encoder/model.onnx": model_bytes(),
+        }
+    )
+
+    found = resolve(folder)
+
+    assert found.main == folder / "decoder" / "model.onnx"
+    assert found.components == {"encoder": folder / "encoder" / "model.onnx"}
+    assert found.config["model_type"] == "vae"
+    assert found.name == folder.name
+
+
 @pytest.fixture
 def transformers_js(place):
     return place(

@@ -11,9 +11,23 @@ from layerscope.core.errors import BadInputError
 from layerscope.engine.lenses.activations import Activations
 from layerscope.engine.lenses.asked import AskedLens
 from layerscope.engine.lenses.attention import Attention
+from layerscope.engine.lenses.cross_attention import CrossAttentionMaps
+from layerscope.engine.lenses.denoising_steps import DenoisingSteps
+from layerscope.engine.lenses.experts import Experts
+from layerscope.engine.lenses.logit_lens import LogitLens
+from layerscope.engine.lenses.recurrent import RecurrentState
+from layerscope.engine.lenses.sampling import NextToken
 
 LENSES = (Activations,)
-ASKED: tuple[AskedLens, ...] = (Attention(),)
+ASKED: tuple[AskedLens, ...] = (
+    Attention(),
+    LogitLens(),
+    NextToken(),
+    RecurrentState(),
+    Experts(),
+    DenoisingSteps(),
+    CrossAttentionMaps(),
+)
 
 
 def asked_by_id(lens_id: str) -> AskedLens:

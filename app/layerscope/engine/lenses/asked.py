@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.engine.components import Components
 from layerscope.engine.keepsakes import Keepsakes
 from layerscope.engine.model.folders import ModelFolder
 from layerscope.engine.model.reading import OnnxModel
@@ -38,11 +39,16 @@ class LookedAt(Protocol):
     structure: ModelStructure
     feeds: dict[str, npt.NDArray[np.generic]]
     outputs: dict[str, Any]
+    kept: dict[str, npt.NDArray[np.generic]]
     keepsakes: Keepsakes
     task: Any
 
     def runner(self) -> RunningModel:
         """Return the sessions of the shown graph; `BadInputError` without any."""
+        ...
+
+    def parts(self) -> Components:
+        """Return the other graphs; `BadInputError` where none can run."""
         ...
 
 

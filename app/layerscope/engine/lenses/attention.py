@@ -182,7 +182,7 @@ def grid_of(model: LookedAt, n: int) -> tuple[float, ...]:
     if getattr(model.task, "reader", None) is not None:
         return ()
     for before in (1, 0, 2, 5):
-        side = int(round(max(n - before, 0) ** 0.5))
+        side = round(max(n - before, 0) ** 0.5)
         if side > 1 and side * side == n - before:
             return (float(side), float(side), float(before))
     return ()

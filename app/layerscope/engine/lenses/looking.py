@@ -92,7 +92,7 @@ def token_ids(model: LookedAt) -> npt.NDArray[np.int64] | None:
     if name not in model.feeds:
         return None
     ids = np.asarray(model.feeds[name])
-    return ids.reshape(-1, ids.shape[-1])[0].astype(np.int64)
+    return np.asarray(ids.reshape(-1, ids.shape[-1])[0], dtype=np.int64)
 
 
 def number(question: Question, name: str, default: int) -> int:

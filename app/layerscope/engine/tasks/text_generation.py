@@ -112,13 +112,14 @@ class TextGeneration(TextTask):
         sampling = sampling_settings.sampling_of(settings)
         forced = self._forced(settings)
         n_new = whole(settings, "max_new_tokens", 64, 1, sampling_settings.MOST_NEW)
-        ends = ()
+        ends: tuple[int, ...] = ()
         if settings.get("stop_at_end", True) is True:
             ends = self.reader.special_ids("eos_token")
         run = self.text_run(runner, settings, len(start) + len(forced))
         rows = run.take([*start, *forced], wanted=1 + len(forced))
-        for token, row in zip(forced, rows[:-1] or [None] * len(forced), strict=False):
-            told.add(token, row, given=True)
+        for at, token in enumerate(forced):
+            known = len(rows) == 1 + len(forced)
+            told.add(token, rows[at] if known else None, given=True)
         row = rows[-1]
         while True:
             seen = run.ids if sampling.repetition_penalty != 1.0 else ()
@@ -284,6 +285,14 @@ class Told:
 
     def _look_at(self) -> None:
         """Let later looks see the whole text at once, without caches."""
+        self._runner.keepsakes.put(
+            "ids",
+            0,
+            {
+                "prompt": np.array(self.prompt, dtype=np.int64),
+                "made": np.array(self.made, dtype=np.int64),
+            },
+        )
         wiring = self._task.purpose.wiring
         ids = np.array([*self.prompt, *self.made], dtype=np.int64)
         last = (wiring.ids.shape or (None,))[-1]

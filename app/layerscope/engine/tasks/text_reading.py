@@ -309,13 +309,8 @@ def _cut(encoded: Encoded, most: int, keep_end: bool) -> Encoded:
     if not keep_end and encoded.special[-1] and most > 1:
         order[-1] = n - 1
     return Encoded(
-        *(
-            [values[at] for at in order]
-            for values in (
-                encoded.ids,
-                encoded.spans,
-                encoded.special,
-                encoded.parts,
-            )
-        )
+        [encoded.ids[at] for at in order],
+        [encoded.spans[at] for at in order],
+        [encoded.special[at] for at in order],
+        [encoded.parts[at] for at in order],
     )

@@ -26,18 +26,18 @@ def best(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
     n = len(values)
     count = min(count, n)
     if n < 4 * _BLOCK * max(count, 1):
-        return np.argsort(-_plain(values), kind="stable")[:count]
+        return _sorted(values)[:count]
     whole = n - n % _BLOCK
     blocks = values[:whole].reshape(-1, _BLOCK)
     peaks = blocks.max(axis=1)
     if np.isnan(peaks).any():
-        return np.argsort(-_plain(values), kind="stable")[:count]
+        return _sorted(values)[:count]
     rows = np.sort(np.argpartition(-peaks, count - 1)[:count])
     places = (rows[:, None] * _BLOCK + np.arange(_BLOCK)).reshape(-1)
     places = np.concatenate([places, np.arange(whole, n)])
-    order = np.argsort(-_plain(values[places]), kind="stable")[:count]
-    return np.asarray(places[order])
+    return np.asarray(places[_sorted(values[places])[:count]])
 
 
-def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.nan_to_num(values, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+def _sorted(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    plain = np.nan_to_num(values, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    return np.asarray(np.argsort(-plain, kind="stable"))

@@ -39,6 +39,9 @@ class PanelSpec:
         Of a tab: it is offered only where the open model has this lens.
     when : callable, optional
         Of a tab: called with the session, says whether it is offered now.
+    joins : str
+        Of a panel of the centre: name of the panel whose place it joins as a tab
+        while a tab with `first` is offered there, since that needs the room.
     first : bool
         Of a tab: in front when a model that has it is opened, unless another one
         was chosen for this task before.
@@ -52,6 +55,7 @@ class PanelSpec:
     tab_of: str = ""
     lens: str = ""
     when: Callable[[Any], bool] | None = None
+    joins: str = ""
     first: bool = False
 
     def suits(self, session: Any) -> bool:
@@ -95,6 +99,7 @@ PANELS: tuple[PanelSpec, ...] = (
         name="network",
         title="Network",
         area="centre",
+        joins="activations",
         weight=31,
         factory=f"{_HERE}.network:NetworkPanel",
     ),

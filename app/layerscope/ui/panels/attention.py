@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QHBoxLayout,
     QLabel,
     QStackedWidget,
@@ -19,11 +18,12 @@ from layerscope.controller.texts import choose_token
 from layerscope.protocol.messages import LensAnswered
 from layerscope.ui.panels.asking import LensQuestions
 from layerscope.ui.panels.base import ElidedLabel, Panel, title_button
-from layerscope.ui.panels.head_reading import HeadReading
+from layerscope.ui.panels.head_reading import CAPTION, HeadReading
 from layerscope.ui.panels.naming import nothing_yet
 from layerscope.ui.panels.pacing import Pace
 from layerscope.ui.widgets.attention_lines import AttentionLines
 from layerscope.ui.widgets.head_grid import HeadGrid
+from layerscope.ui.widgets.matrix_pyramid import brightened
 from layerscope.ui.widgets.matrix_view import MatrixView
 
 LENS = "attention"
@@ -33,6 +33,8 @@ _WAITING = "Run the model (Ctrl+Enter): where every head looks appears here."
 _FIELDS = ("n_runs", "model", "lenses", "tokens", "token", "running", "refusal")
 _GRID_SHARE = 0.46
 _LEAST_GRID = 150
+_MATRIX_SHARE = 0.6
+_LEAST_BOTH = 420
 
 
 class AttentionPanel(Panel):
@@ -54,11 +56,9 @@ class AttentionPanel(Panel):
         self._head_name = QLabel()
         self._head_name.setProperty("role", "value")
         self._told = ElidedLabel()
-        self._caption = ElidedLabel(role="caption")
+        self._caption = QLabel(CAPTION)
+        self._caption.setProperty("role", "caption")
         self._empty = self.empty_state(_WAITING)
-        self._views = QStackedWidget()
-        self._views.addWidget(self.matrix)
-        self._views.addWidget(self.lines)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty)
         self._pages.addWidget(self._content())
@@ -89,7 +89,12 @@ class AttentionPanel(Panel):
         line.addWidget(self._head_name)
         line.addWidget(self._told, 1)
         right.addLayout(line)
-        right.addWidget(self._views, 1)
+        views = QHBoxLayout()
+        views.setSpacing(16)
+        views.addWidget(self.matrix)
+        views.addWidget(self.lines, 1)
+        self._view_row = views
+        right.addLayout(views, 1)
         right.addWidget(self._caption)
         row.addWidget(self.grid)
         row.addLayout(right, 1)
@@ -102,12 +107,10 @@ class AttentionPanel(Panel):
         self.as_lines = title_button(
             "Lines", "Lines from each token to those it looks at", checkable=True
         )
-        self._choice = QButtonGroup(self)
         for button in (self.as_matrix, self.as_lines):
-            self._choice.addButton(button)
+            button.setChecked(True)
+            button.clicked.connect(self._on_choice)
             self.add_action(button)
-        self.as_matrix.setChecked(True)
-        self._choice.buttonClicked.connect(self._show_choice)
 
     # --- what is shown --------------------------------------------------------------
 
@@ -130,9 +133,9 @@ class AttentionPanel(Panel):
         self._write_clause()
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
-        """Give the overview the room that its maps need."""
+        """Share the new room."""
         super().resizeEvent(event)
-        self._fit_grid()
+        self._fit_views()
 
     def choose_head(self, layer: int, head: int) -> None:
         """Show one head large."""
@@ -160,9 +163,12 @@ class AttentionPanel(Panel):
         maps = self.controller.get_array(event.arrays["overview"])
         self.reading.take_overview(event)
         self.grid.set_maps(
-            maps, self.reading.heads, self.reading.short_names, self.reading.names
+            brightened(maps),
+            self.reading.heads,
+            self.reading.short_names,
+            self.reading.names,
         )
-        self._fit_grid()
+        self._fit_views()
         self.grid.set_selected(self.reading.layer, self.reading.head)
         self._ask_head()
         self.mark_stale()
@@ -175,24 +181,39 @@ class AttentionPanel(Panel):
         reading.take_head(event, weights)
         self.matrix.set_matrix(weights, reading.queries, reading.keys)
         self.lines.set_attention(weights, reading.queries, reading.keys)
-        self._caption.set_whole(reading.caption)
+        self._caption.setToolTip(reading.caption)
         self._mark_token()
         self._tell()
         self._write_clause()
 
     def _on_failure(self, message: str) -> None:
-        self.reading.trouble = message
+        # While it runs, a question may just have come too early.
+        self.reading.trouble = "" if self.controller.session.running else message
         self.mark_stale()
 
-    def _show_choice(self, *_: object) -> None:
-        chosen = self.as_matrix.isChecked()
-        self._views.setCurrentWidget(self.matrix if chosen else self.lines)
+    def _on_choice(self, on: bool) -> None:
+        if not on and not (self.as_matrix.isChecked() or self.as_lines.isChecked()):
+            self.sender().setChecked(True)  # type: ignore[attr-defined]
+        self._fit_views()
         self._tell()
 
-    def _fit_grid(self) -> None:
-        most = max(_LEAST_GRID, round((self.width() - 40) * _GRID_SHARE))
-        wanted = self.grid.wanted_width(self.height() - 32 - 20)
-        self.grid.setFixedWidth(min(most, wanted))
+    def _fit_views(self) -> None:
+        """Give the overview the room its maps need, the matrix a square."""
+        width, height = self.width() - 40, self.height() - 32 - 20
+        most = max(_LEAST_GRID, round(width * _GRID_SHARE))
+        grid = min(most, self.grid.wanted_width(height))
+        self.grid.setFixedWidth(grid)
+        room = width - grid
+        matrix, lines = self.as_matrix.isChecked(), self.as_lines.isChecked()
+        if matrix and lines and room < _LEAST_BOTH:
+            lines = False
+        self.matrix.setVisible(matrix)
+        self.lines.setVisible(lines)
+        if matrix and lines:
+            self.matrix.setFixedWidth(min(height - 44, round(room * _MATRIX_SHARE)))
+        else:
+            self.matrix.setMinimumWidth(80)
+            self.matrix.setMaximumWidth(16_777_215)
 
     def _write_clause(self) -> None:
         self.set_clause(self.reading.sizes())
@@ -222,10 +243,9 @@ class AttentionPanel(Panel):
 
     def _tell(self) -> None:
         """Write the pair under the pointer, or what the head does in all."""
-        matrix = self._views.currentWidget() is self.matrix
-        row, column = self.matrix.cell if matrix else (-1, -1)
-        if row >= 0:
-            self._told.set_whole(self.reading.pair_words(row, column))
+        row, column = self.matrix.cell
+        if row >= 0 and self.matrix.isVisible():
+            words = self.reading.pair_words(row, column)
         else:
-            query = -1 if matrix else self.lines.hovered_query
-            self._told.set_whole(self.reading.query_words(query))
+            words = self.reading.query_words(self.lines.hovered_query)
+        self._told.set_whole(words)

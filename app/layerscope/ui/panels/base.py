@@ -20,13 +20,14 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QTabBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from layerscope.ui import resources, theme
+from layerscope.ui.first_paint import panels_wait
+from layerscope.ui.tab_row import TabRow
 
 REFRESH_MS = 33
 
@@ -123,7 +124,7 @@ class Panel(QFrame):
         self._bar.setSpacing(4)
         self._name = QLabel(title)
         self._name.setProperty("role", "title")
-        self._tabs: _TabRow | None = None
+        self._tabs: TabRow | None = None
         self._clause = ElidedLabel()
         self._bar.addWidget(self._name)
         self._bar.addSpacing(4)
@@ -161,7 +162,7 @@ class Panel(QFrame):
             Name of the one that is in front.
         """
         if self._tabs is None and len(tabs) > 1:
-            self._tabs = _TabRow(self.tab_chosen.emit)
+            self._tabs = TabRow(self.tab_chosen.emit)
             self._bar.insertWidget(1, self._tabs)
         if self._tabs is not None:
             self._tabs.setVisible(len(tabs) > 1)
@@ -208,38 +209,6 @@ class Panel(QFrame):
         """Catch up with what happened while nobody looked."""
         super().showEvent(event)
         self._stale = True
-
-
-class _TabRow(QTabBar):
-    """The tabs of one place, in a title line."""
-
-    def __init__(self, choose: Callable[[str], object]) -> None:
-        super().__init__()
-        self.setProperty("titles", True)
-        self.setDrawBase(False)
-        self.setExpanding(False)
-        self.setFixedHeight(theme.TITLE_HEIGHT)
-        self.setAccessibleName("Views")
-        self._choose = choose
-        self.currentChanged.connect(self._on_changed)
-
-    def show_tabs(self, tabs: Sequence[tuple[str, str]], front: str) -> None:
-        """Show other tabs, without choosing one."""
-        names = [self.tabData(place) for place in range(self.count())]
-        self.blockSignals(True)
-        if names != [name for name, _ in tabs]:
-            while self.count():
-                self.removeTab(0)
-            for place, (name, title) in enumerate(tabs):
-                self.addTab(title)
-                self.setTabData(place, name)
-                self.setTabToolTip(place, f"{title} (Ctrl+Tab for the next view)")
-        self.setCurrentIndex([name for name, _ in tabs].index(front))
-        self.blockSignals(False)
-
-    def _on_changed(self, place: int) -> None:
-        if place >= 0:
-            self._choose(str(self.tabData(place)))
 
 
 class EmptyState(QWidget):
@@ -360,7 +329,7 @@ class _RefreshClock(QObject):
         if not live:
             self._timer.stop()
         for panel in live:
-            if panel.isVisible():
+            if panel.isVisible() and not panels_wait():
                 panel.refresh_if_stale()
 
 

@@ -94,5 +94,6 @@ class ExpertsPanel(Panel):
         self.mark_stale()
 
     def _on_failure(self, message: str) -> None:
-        self._trouble, self._words = message, ""
+        self._trouble = "" if self.controller.session.running else message
+        self._words = ""
         self.mark_stale()

@@ -14,7 +14,7 @@ from layerscope.protocol.messages import LensAnswered
 from layerscope.ui.widgets.readable import number, share
 from layerscope.ui.widgets.token_looks import visible
 
-CAPTION = "Weights, not importance."
+CAPTION = "Weights, not importance: each row shares out what its token looks at."
 _STRONGEST = 3
 _SHARED = 0.4  # of the weight, then a head's habit has a name
 Weights = npt.NDArray[np.float32]

@@ -34,7 +34,7 @@ from layerscope.ui.widgets.tensor_editor import TensorEditor
 # Below this width the picture has the panel to itself.
 FORM_FROM_PX = 250
 FORM_BESIDE_TENSOR_PX = 148
-FORM_BESIDE_TEXT_PX = 178
+FORM_BESIDE_TEXT_PX, FORM_BESIDE_TEXT_FROM_PX = 190, 480
 LEAST_PAGE_PX = 64
 FORM_SHARE, FORM_LEAST_PX, FORM_MOST_PX = 0.56, 170, 272
 
@@ -94,8 +94,8 @@ class InputPanel(Panel):
         self.set_up = title_button(
             "Settings", "Show or hide the settings beside the text", checkable=True
         )
-        self.set_up.setChecked(True)
-        self.set_up.toggled.connect(self.mark_stale)
+        self._set_up_chosen = False
+        self.set_up.clicked.connect(self._on_set_up)
         for button in (self.set_up, self.draw, self.camera, more):
             self.add_action(button)
         self._picture_actions = (self.draw, self.camera, more)
@@ -223,6 +223,8 @@ class InputPanel(Panel):
 
     def _place_form(self, wanted: bool) -> None:
         if self._pages.currentWidget() is self.text:
+            if not self._set_up_chosen:
+                self.set_up.setChecked(self.width() >= FORM_BESIDE_TEXT_FROM_PX)
             wanted = wanted and self.set_up.isChecked()
         self._form_area.setVisible(wanted and self.width() >= FORM_FROM_PX)
         width = min(FORM_MOST_PX, max(FORM_LEAST_PX, round(self.width() * FORM_SHARE)))
@@ -256,6 +258,10 @@ class InputPanel(Panel):
         self.controller.set_input(slot.name, source)
         if not self.controller.session.live:
             self.controller.run()
+
+    def _on_set_up(self) -> None:
+        self._set_up_chosen = True
+        self.mark_stale()
 
     def _on_text(self, source: InputSource) -> None:
         slot, session = self.slot(), self.controller.session

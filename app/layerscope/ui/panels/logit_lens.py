@@ -113,7 +113,8 @@ class LogitLensPanel(Panel):
         return f"“{visible(before)}”"
 
     def _on_failure(self, message: str) -> None:
-        self._trouble, self._filled = message, False
+        self._trouble = "" if self.controller.session.running else message
+        self._filled = False
         self.mark_stale()
 
     def _on_cell(self, row: int, column: int) -> None:

@@ -106,7 +106,7 @@ class RecurrentStatePanel(Panel):
         self.mark_stale()
 
     def _on_failure(self, message: str) -> None:
-        self._trouble = message
+        self._trouble = "" if self.controller.session.running else message
         self._values = np.zeros((0, 0), np.float32)
         self.mark_stale()
 

@@ -17,7 +17,7 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar
 
 from layerscope.ui import theme
 from layerscope.ui.widgets.paint_clock import painting
@@ -29,11 +29,18 @@ _WIDEST_WORD = 90.0
 _LEAST_WEIGHT = 0.02
 _LINES_A_TOKEN = 6
 _FAINT = 0.16
+_PITCH = 17.0
+_WIDE_FROM = 1.3  # times as wide as high, then tokens run from left to right
+_KEY = Qt.Key
+_STEPS = {
+    **dict.fromkeys((_KEY.Key_Left, _KEY.Key_Up), -1),
+    **dict.fromkeys((_KEY.Key_Right, _KEY.Key_Down), 1),
+}
 Weights = npt.NDArray[np.float32]
 
 
 class AttentionLines(QAbstractScrollArea):
-    """Keys in the upper row, queries in the lower, and lines as strong as the weight.
+    """Keys above or at the left, queries opposite, and lines as strong as the weight.
 
     The pointer over a token shows its lines alone, a click holds it.
 
@@ -52,7 +59,6 @@ class AttentionLines(QAbstractScrollArea):
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Attention as lines between tokens")
         self.setMinimumSize(100, 90)
         self.viewport().setMouseTracking(True)
@@ -60,7 +66,7 @@ class AttentionLines(QAbstractScrollArea):
         self._weights: Weights = np.zeros((0, 0), np.float32)
         self._words: tuple[Sequence[str], Sequence[str]] = ((), ())
         self._middles: tuple[list[float], list[float]] = ([], [])
-        self._whole = 0.0
+        self._margin = 0.0
         self._hover = (-1, -1)  # row (0 keys, 1 queries) and place
         self._locked = -1
         self._strongest: dict[int, npt.NDArray[np.intp]] = {}
@@ -94,6 +100,8 @@ class AttentionLines(QAbstractScrollArea):
             self._words = (keys, queries)
             self._hover = (-1, -1)
             self._place_words()
+            last = len(queries) - 1
+            self._scroll_to(self._locked if 0 <= self._locked <= last else last)
         self.viewport().update()
 
     def set_locked(self, query: int) -> None:
@@ -103,41 +111,50 @@ class AttentionLines(QAbstractScrollArea):
             self._scroll_to(query)
             self.viewport().update()
 
+    @property
+    def upright(self) -> bool:
+        """Whether the tokens stand below each other, in a place taller than wide."""
+        room = self.viewport().size()
+        return room.width() < _WIDE_FROM * room.height()
+
     def middle(self, row: int, place: int) -> QPointF:
         """Return the foot of a token's lines: `row` 0 for keys, 1 for queries."""
-        x = self._middles[row][place] - self.horizontalScrollBar().value()
-        return QPointF(x, _ROW + 4 if row == 0 else self.viewport().height() - _ROW - 4)
+        along = self._middles[row][place] - self._bar().value()
+        if self.upright:
+            x = self._margin + 4 if row == 0 else self.viewport().width() - self._margin
+            return QPointF(x, along)
+        bottom = self.viewport().height() - _ROW - 4
+        return QPointF(along, _ROW + 4 if row == 0 else bottom)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Ask for a wide strip."""
         return QSize(480, 180)
 
+    def _bar(self) -> QScrollBar:
+        return self.verticalScrollBar() if self.upright else self.horizontalScrollBar()
+
     def _place_words(self) -> None:
         metrics = QFontMetricsF(theme.font(11))
-        made: list[list[float]] = []
         wide = {word: self._wide(metrics, word) for row in self._words for word in row}
-        widths = [[wide[word] for word in row] for row in self._words]
+        most = max(wide.values(), default=0.0) + 8
+        self._margin = min(most, self.viewport().width() * 0.3)
+        if self.upright:
+            widths = [[_PITCH - _SPACE] * len(row) for row in self._words]
+        else:
+            widths = [[wide[word] for word in row] for row in self._words]
         if len(widths[0]) == len(widths[1]):
             both = [max(pair) for pair in zip(*widths, strict=True)]
             widths = [both, both]
-        for row in widths:
-            pen, middles = _EDGE, []
-            for width in row:
-                middles.append(pen + width / 2)
-                pen += width + _SPACE
-            made.append(middles)
-            self._whole = pen if row is widths[0] else max(self._whole, pen)
-        room = self.viewport().width()
-        for middles in made:
-            last = (middles[-1] if middles else 0.0) + _EDGE + _SPACE
-            if middles and self._whole < room:
-                stretch = room / max(last, self._whole)
-                middles[:] = [x * stretch for x in middles]
+        room = self.viewport().height() if self.upright else self.viewport().width()
+        made = [_spread(row) for row in widths]
+        whole = max((row[-1] + _EDGE + _SPACE for row in made if row), default=0.0)
+        if not self.upright and 0 < whole < room:
+            made = [[x * room / whole for x in row] for row in made]
         self._middles = (made[0], made[1])
-        bar = self.horizontalScrollBar()
-        bar.setRange(0, max(0, round(self._whole) - room))
-        bar.setPageStep(room)
-        bar.setSingleStep(40)
+        for bar in (self.verticalScrollBar(), self.horizontalScrollBar()):
+            bar.setRange(0, max(0, round(whole) - room) if bar is self._bar() else 0)
+            bar.setPageStep(room)
+            bar.setSingleStep(40)
 
     @staticmethod
     def _wide(metrics: QFontMetricsF, word: str) -> float:
@@ -146,10 +163,10 @@ class AttentionLines(QAbstractScrollArea):
 
     def _scroll_to(self, query: int) -> None:
         if 0 <= query < len(self._middles[1]):
-            x = self._middles[1][query] - self.horizontalScrollBar().value()
-            if not 0 <= x <= self.viewport().width():
-                bar = self.horizontalScrollBar()
-                bar.setValue(round(bar.value() + x - self.viewport().width() / 2))
+            bar, room = self._bar(), self._bar().pageStep()
+            along = self._middles[1][query] - bar.value()
+            if not 0 <= along <= room:
+                bar.setValue(round(bar.value() + along - room / 2))
 
     # --- painting -----------------------------------------------------------------
 
@@ -179,11 +196,12 @@ class AttentionLines(QAbstractScrollArea):
 
     def _shown(self, row: int) -> range:
         """Return the tokens of a row that can be seen."""
-        left = self.horizontalScrollBar().value() - _WIDEST_WORD
-        right = left + self.viewport().width() + 2 * _WIDEST_WORD
+        start = self._bar().value() - _WIDEST_WORD
+        stop = start + self._bar().pageStep() + 2 * _WIDEST_WORD
         places = self._middles[row]
-        start = int(np.searchsorted(places, left))
-        return range(start, int(np.searchsorted(places, right)))
+        return range(
+            int(np.searchsorted(places, start)), int(np.searchsorted(places, stop))
+        )
 
     def _keys_of(self, query: int) -> npt.NDArray[np.intp]:
         """Return the few keys that a query looks at most."""
@@ -201,11 +219,11 @@ class AttentionLines(QAbstractScrollArea):
     ) -> None:
         weight = float(self._weights[query, key])
         start, end = self.middle(1, query), self.middle(0, key)
-        bend = (start.y() - end.y()) * 0.5
+        upright = self.upright
+        bend = (start.x() - end.x() if upright else start.y() - end.y()) * 0.5
+        shift = QPointF(bend, 0) if upright else QPointF(0, bend)
         path = QPainterPath(start)
-        path.cubicTo(
-            QPointF(start.x(), start.y() - bend), QPointF(end.x(), end.y() + bend), end
-        )
+        path.cubicTo(start - shift, end + shift, end)
         alpha = 0.3 + 0.7 * weight**0.5 if strong else _FAINT * faint * weight**0.5 * 3
         width = 0.8 + 3.2 * weight**0.7
         painter.strokePath(path, QPen(theme.colour("accent", min(1.0, alpha)), width))
@@ -213,17 +231,31 @@ class AttentionLines(QAbstractScrollArea):
     def _paint_words(self, painter: QPainter, row: int, place: int) -> None:
         painter.setFont(theme.font(11))
         metrics = painter.fontMetrics()
-        height = float(self.viewport().height())
-        for line, y in ((0, 0.0), (1, height - _ROW)):
+        room = self._margin if self.upright else _WIDEST_WORD
+        for line in (0, 1):
             for n in self._shown(line):
-                middle = self.middle(line, n).x()
                 word = metrics.elidedText(
-                    self._words[line][n], Qt.TextElideMode.ElideRight, int(_WIDEST_WORD)
+                    self._words[line][n], Qt.TextElideMode.ElideRight, int(room)
                 )
                 marked = (line, n) == (row, place)
                 painter.setPen(theme.colour("accent" if marked else "text"))
-                box = QRectF(middle - 60, y, 120, _ROW)
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, word)
+                box, align = self._word_box(line, n)
+                painter.drawText(box, align, word)
+
+    def _word_box(self, line: int, place: int) -> tuple[QRectF, Qt.AlignmentFlag]:
+        foot, middle = self.middle(line, place), Qt.AlignmentFlag.AlignVCenter
+        if not self.upright:
+            top = 0.0 if line == 0 else self.viewport().height() - _ROW
+            return QRectF(foot.x() - 60, top, 120, _ROW), Qt.AlignmentFlag.AlignCenter
+        room = self._margin - 2
+        if line == 0:
+            left = foot.x() - 4 - room
+            return (
+                QRectF(left, foot.y() - 8, room, 16),
+                middle | Qt.AlignmentFlag.AlignRight,
+            )
+        box = QRectF(foot.x() + 4, foot.y() - 8, room, 16)
+        return box, middle | Qt.AlignmentFlag.AlignLeft
 
     # --- hands --------------------------------------------------------------------
 
@@ -238,11 +270,15 @@ class AttentionLines(QAbstractScrollArea):
 
     def token_at(self, point: QPointF) -> tuple[int, int]:
         """Return row and place of the token nearest a point; nearer row by height."""
-        row = 0 if point.y() < self.viewport().height() / 2 else 1
+        room = self.viewport()
+        across = point.x() / max(1, room.width())
+        if not self.upright:
+            across = point.y() / max(1, room.height())
+        row = 0 if across < 0.5 else 1
         places = self._middles[row]
         if not places:
             return (-1, -1)
-        x = point.x() + self.horizontalScrollBar().value()
+        x = (point.y() if self.upright else point.x()) + self._bar().value()
         after = int(np.searchsorted(places, x))
         near = [n for n in (after - 1, after) if 0 <= n < len(places)]
         return row, min(near, key=lambda n: abs(places[n] - x))
@@ -269,8 +305,8 @@ class AttentionLines(QAbstractScrollArea):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Hold the query before or after; Escape lets it go."""
         key = Qt.Key(event.key())
-        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and len(self._weights):
-            step = 1 if key == Qt.Key.Key_Right else -1
+        if key in _STEPS and len(self._weights):
+            step = _STEPS[key]
             last = len(self._weights) - 1
             self._choose(min(last, max(0, self._locked + step)))
         elif key == Qt.Key.Key_Escape and self._locked >= 0:
@@ -287,3 +323,12 @@ class AttentionLines(QAbstractScrollArea):
             self._hover = hover
             self.viewport().update()
             self.query_hovered.emit(hover[1] if hover[0] == 1 else -1)
+
+
+def _spread(widths: Sequence[float]) -> list[float]:
+    """Return the middles of words that stand side by side."""
+    pen, middles = _EDGE, []
+    for width in widths:
+        middles.append(pen + width / 2)
+        pen += width + _SPACE
+    return middles

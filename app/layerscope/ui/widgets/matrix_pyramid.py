@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Levels = npt.NDArray[np.uint8]
+
+_SAMPLED = 256  # rows and columns that are enough to know the scale
+_BRIGHT_SHARE = 0.995
 
 
 class MatrixPyramid:
@@ -20,17 +24,22 @@ class MatrixPyramid:
     ----------
     values : (rows, columns) float array
         At least 0; NaN is drawn as 0.
+
+    Attributes
+    ----------
+    top : float
+        The value that is drawn brightest, as are those above it. It is not the
+        largest: the first row of causal attention is always 1, and beside it a
+        thousand tokens that share one weight would be black.
     """
 
     def __init__(self, values: npt.NDArray[np.float32]) -> None:
-        top = float(values.max(initial=0.0))
-        if not math.isfinite(top):
+        if not math.isfinite(float(values.max(initial=0.0))):
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-            top = float(values.max(initial=0.0))
-        self.top = top
+        self.top = top = bright(values)
         # One array, changed in place: a head of 2,048 tokens has 4 million weights.
         parts = np.multiply(values, 1.0 / top if top > 0 else 0.0, dtype=np.float32)
-        np.maximum(parts, 0.0, out=parts)
+        np.clip(parts, 0.0, 1.0, out=parts)
         np.sqrt(parts, out=parts)
         np.multiply(parts, 255.0, out=parts)
         np.rint(parts, out=parts)
@@ -48,6 +57,33 @@ class MatrixPyramid:
             self._levels.append(_halved(self._levels[-1]))
         number = min(number, len(self._levels) - 1)
         return number, self._levels[number]
+
+
+def bright(values: npt.NDArray[Any]) -> float:
+    """Return the value to draw brightest: one in 200 of those above 0 is larger."""
+    rows, columns = (max(1, size // _SAMPLED) for size in values.shape)
+    some = values[::rows, ::columns]
+    some = some[some > 0]
+    if not some.size:
+        return float(values.max(initial=0.0))
+    return float(np.quantile(some, _BRIGHT_SHARE))
+
+
+def brightened(maps: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return small maps, each on its own scale; see `MatrixPyramid.top`.
+
+    Parameters
+    ----------
+    maps : (layers, heads, side, side) uint8 array
+        Levels of the colour map.
+    """
+    out = np.empty_like(maps)
+    for row, heads in enumerate(maps):
+        for place, one in enumerate(heads):
+            top = bright(one)
+            parts = np.minimum(one * (1.0 / top if top > 0 else 0.0), 1.0)
+            out[row, place] = np.rint(np.sqrt(parts) * 255)
+    return out
 
 
 def _halved(levels: Levels) -> Levels:

@@ -209,7 +209,7 @@ class MatrixView(QWidget):
         return (row, column) if inside else _NOWHERE
 
     def _keep_inside(self) -> None:
-        plot, side = self._plot(), self.cell_px
+        plot, side = self._plot(), max(self.cell_px, 1e-9)
         height, width = self._values.shape
         most_x = max(0.0, width - plot.width() / side)
         most_y = max(0.0, height - plot.height() / side)

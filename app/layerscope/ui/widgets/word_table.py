@@ -23,8 +23,8 @@ from layerscope.ui.widgets.readable import share
 from layerscope.ui.widgets.token_looks import probability_colours, visible
 
 _GAP = 3
-_LEAST_ROW, _MOST_ROW = 20, 26
-_LEAST_COLUMN, _MOST_COLUMN = 62, 150
+_LEAST_ROW, _MOST_ROW = 20, 34
+_LEAST_COLUMN, _MOST_COLUMN = 62, 220
 _HEAD = 20
 _MOST_NAMES = 130
 _KEY = Qt.Key
