@@ -27,10 +27,10 @@ KINDS = (
 def weights():
     """Return the weights by name; biases are there too, so that none may be lost."""
     found = {
-        "wte": random_weights(VOCABULARY, WIDTH, scale=1.0, seed=1),
-        "wpe": random_weights(POSITIONS, WIDTH, scale=0.3, seed=2),
+        "wte": random_weights(VOCABULARY, WIDTH, scale=0.4, seed=1),
+        "wpe": random_weights(POSITIONS, WIDTH, scale=1.0, seed=2),
         "ln_f.w": 1 + random_weights(WIDTH, seed=3),
-        "ln_f.b": random_weights(WIDTH, seed=4),
+        "ln_f.b": random_weights(WIDTH, scale=0.02, seed=4),
         "lm_head": random_weights(WIDTH, VOCABULARY, scale=0.5, seed=5),
     }
     for layer in range(LAYERS):

@@ -16,7 +16,7 @@ from training import cards, publish, quick, speech
 from training.speech_network import HOP, N_BANDS, WINDOW, WordHearer
 
 INPUT = "audio"
-EPOCHS, BATCH_SIZE, RATE = 24, 64, 4e-3
+EPOCHS, BATCH_SIZE, RATE = 15, 64, 4e-3
 PER_WORD = 5
 TEST_SEED = 99
 SAMPLE_WORDS = ("yes", "left", "go")

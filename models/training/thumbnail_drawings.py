@@ -75,7 +75,7 @@ def pictures_from_noise(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
         return None
     rng = np.random.default_rng(4)
     made = _made(graph, rng.standard_normal((4, size)).astype(np.float32))
-    return tiled([as_picture(one) for one in made], 2, gap=0)
+    return tiled([as_picture(one) for one in made], 2)
 
 
 def plane_of_latents(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
@@ -86,7 +86,7 @@ def plane_of_latents(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
         return None
     steps = np.linspace(-1.6, 1.6, 5, dtype=np.float32)
     plane = np.array([(x, -y) for y in steps for x in steps], dtype=np.float32)
-    return tiled([as_picture(one) for one in _made(drawn, plane)], 5, gap=0)
+    return tiled([as_picture(one) for one in _made(drawn, plane)], 5)
 
 
 # --- what it has learnt, and what it sees -------------------------------------------
@@ -147,7 +147,11 @@ def weights(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
 def routing(folder: Path, graph: onnx.ModelProto) -> Pixels | None:
     """Return how strongly each expert is chosen for each token."""
     seen = _inside(folder, graph, "Softmax")
-    routed = [a for a in seen if a.ndim <= 3 and a.shape[-1] in _EXPERTS]
+    routed = [
+        a
+        for a in seen
+        if a.ndim <= 3 and a.shape[-1] in _EXPERTS and a.size > a.shape[-1]
+    ]
     if not routed or not any(a.ndim == 4 for a in seen):
         return None
     wall = [a.reshape(-1, a.shape[-1])[:_MOST_TOKENS].T for a in routed]

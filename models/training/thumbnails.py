@@ -14,6 +14,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    RuntimeException,
+)
 from PIL import Image
 
 from layerscope.library.bundled import THUMBNAIL, bundled_models
@@ -42,6 +47,9 @@ DRAWINGS: tuple[Drawing, ...] = (
     drawings.weights,
 )
 
+# What a graph of another form than the drawing expects can lead to.
+FAILURES = (ValueError, LookupError, TypeError, Fail, InvalidArgument, RuntimeException)
+
 
 def draw(folder: Path) -> Image.Image:
     """Return the picture of the model in `folder`.
@@ -58,7 +66,11 @@ def draw(folder: Path) -> Image.Image:
     """
     graph = onnx.load(drawings.main_graph(folder))
     for drawing in DRAWINGS:
-        pixels = drawing(folder, graph)
+        try:
+            pixels = drawing(folder, graph)
+        except FAILURES as error:
+            sys.stderr.write(f"{folder.name}: no {drawing.__name__}: {error}\n")
+            continue
         if pixels is not None:
             return fitted(pixels, SIDE)
     raise ValueError(f"{folder.name} holds neither weights nor trees to draw.")

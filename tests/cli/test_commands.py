@@ -237,6 +237,23 @@ def test_an_archive_with_other_names_is_said_with_the_right_ones(
     assert "'image'" in message
 
 
+def test_an_input_that_the_archive_lacks_has_its_default(
+    layerscope, tiny_models, tmp_path
+):
+    lstm = tiny_models / "lstm.onnx"
+    (wanted,) = (i for i in onnx.load(lstm).graph.input if i.name not in ("h0", "c0"))
+    shape = [size.dim_value or 1 for size in wanted.type.tensor_type.shape.dim]
+    np.savez(tmp_path / "in.npz", **{wanted.name: np.ones(shape, np.float32)})
+
+    out = said(
+        layerscope("run", lstm, "--inputs", tmp_path / "in.npz", "--json"),
+    )
+
+    (note,) = (note for note in out["notes"] if "'in.npz'" in note)
+    assert "'h0'" in note
+    assert "'c0'" in note
+
+
 def test_a_wrong_shape_is_said(layerscope, tiny_models, tmp_path):
     np.savez(tmp_path / "in.npz", x=np.zeros((1, 7), np.float32))
 

@@ -66,22 +66,27 @@ def test_generator_draws_digits_and_all_ten_of_them(judge):
     assert pictures.shape == (500, 1, 32, 32)
 
 
+@pytest.fixture(scope="module")
+def pictures(corpus):
+    """The first fifty test pictures of each class of CIFAR-10."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAYERSCOPE_CORPUS", str(corpus))
+        return cifar10.load(limit_per_class=N_PER_CLASS)[1]
+
+
 @pytest.mark.slow
 @pytest.mark.corpus
 @pytest.mark.parametrize("model_id", CIFAR10)
-def test_pictures_are_named_as_well_as_the_card_says(model_id, corpus, monkeypatch):
-    monkeypatch.setenv("LAYERSCOPE_CORPUS", str(corpus))
-    _, test = cifar10.load(limit_per_class=N_PER_CLASS)
+def test_pictures_are_named_as_well_as_the_card_says(model_id, pictures):
     entry = MODELS[model_id]
 
-    figure = publish.measured_accuracy(entry.path, test)
+    figure = publish.measured_accuracy(entry.path, pictures)
 
     # Three standard errors of a share that is found on a part of the pictures.
-    error = math.sqrt(entry.value * (1 - entry.value) / len(test.labels))
+    error = math.sqrt(entry.value * (1 - entry.value) / len(pictures.labels))
     assert figure == pytest.approx(entry.value, abs=3 * error)
 
 
-@pytest.mark.corpus
 def test_integers_cost_less_than_a_point_and_most_of_the_size():
     full, small = MODELS["cifar10-resnet-m"], MODELS["cifar10-resnet-m-int8"]
 

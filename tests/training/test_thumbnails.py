@@ -33,6 +33,18 @@ def test_a_tree_is_drawn_as_a_tree_and_nothing_else_is(tiny_models, tmp_path):
     assert thumbnail_classical.tree(tmp_path, graph_of("mlp", tiny_models)) is None
 
 
+def test_a_drawing_that_fails_gives_way_to_the_next(
+    tiny_models, tmp_path, monkeypatch, capsys
+):
+    def broken(folder, graph):
+        raise ValueError("no such axis")
+
+    shutil.copy(tiny_models / "mlp.onnx", tmp_path / "model.onnx")
+    monkeypatch.setattr(thumbnails, "DRAWINGS", (broken, thumbnail_drawings.weights))
+    assert thumbnails.draw(tmp_path).size == (thumbnails.SIDE, thumbnails.SIDE)
+    assert "no such axis" in capsys.readouterr().err
+
+
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no ONNX file"):
         thumbnail_drawings.main_graph(tmp_path)
@@ -67,9 +79,9 @@ def decoder(latent):
 def test_two_latents_are_a_plane_and_more_are_four_samples(tmp_path):
     plane, noise = decoder(2), decoder(8)
     drawings = thumbnail_drawings
-    assert drawings.plane_of_latents(tmp_path, plane).shape == (20, 20, 3)
+    assert drawings.plane_of_latents(tmp_path, plane).shape == (24, 24, 3)
     assert drawings.pictures_from_noise(tmp_path, plane) is None
-    assert drawings.pictures_from_noise(tmp_path, noise).shape == (8, 8, 3)
+    assert drawings.pictures_from_noise(tmp_path, noise).shape == (9, 9, 3)
     assert drawings.plane_of_latents(tmp_path, noise) is None
 
 

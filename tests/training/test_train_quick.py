@@ -130,18 +130,3 @@ def test_configuration_is_what_hugging_face_expects(published):
     assert preprocessor["size"] == {"height": 32, "width": 32}
     assert preprocessor["image_mean"] == list(cifar10.MEAN)
     assert preprocessor["image_std"] == list(cifar10.STD)
-
-
-@pytest.mark.slow
-@pytest.mark.corpus
-def test_bundled_model_names_the_test_pictures_as_its_card_says(corpus, monkeypatch):
-    monkeypatch.setenv("LAYERSCOPE_CORPUS", str(corpus))
-    _, test_split = cifar10.load(limit_per_class=50)
-    (entry,) = [e for e in bundled_models() if e.id == "cifar10-resnet-m"]
-
-    figure = publish.measured_accuracy(
-        entry.path, test_split, raw_session(entry.path / "model.onnx")
-    )
-
-    # 500 pictures of 10,000: three standard errors are under five points.
-    assert figure == pytest.approx(entry.value, abs=0.05)

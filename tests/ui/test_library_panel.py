@@ -186,6 +186,21 @@ def test_a_model_wears_its_thumbnail(qtbot, controller, tmp_path):
     assert shown.pixelColor(3, 3).name() == "#123456"
 
 
+def test_a_model_that_is_opened_elsewhere_comes_into_view(panel, controller):
+    one = controller.entries[0]
+    controller.entries = tuple(
+        replace(one, id=f"m{n}", title=f"Model {n}", path=Path(f"/bundled/{n}"))
+        for n in range(20)
+    )
+    panel.refresh()
+    assert panel.list.verticalScrollBar().value() == 0
+    controller.session.model_path = "/bundled/19"
+    panel.refresh()
+    row = panel.list.model().index(titles(panel).index("Model 19"), 0)
+    assert panel.list.viewport().rect().contains(panel.list.visualRect(row).center())
+    assert card(panel, "Model 19").chosen
+
+
 def test_all_sizes_of_libraries_are_painted(panel, controller):
     one = controller.entries[0]
     controller.entries = tuple(

@@ -42,7 +42,7 @@ def window(qapp, controller, settings):
 
 
 def test_every_panel_is_placed_and_can_be_seen(window):
-    assert set(window.panels) == {spec.name for spec in PANELS}
+    assert set(window.panels) == {spec.name for spec in PANELS if not spec.tab_of}
     for panel in window.panels.values():
         assert panel.isVisible()
         assert panel.width() >= 100
@@ -173,7 +173,7 @@ def test_a_hidden_panel_comes_back_and_its_row_goes_with_the_last_one(window, qa
 
 def test_size_and_layout_are_kept(window, controller, settings, qapp):
     window.layout_.toggle("log")
-    window.layout_._splitters["columns"].setSizes([400, 600, 300])
+    window.layout_._splitters["columns"].setSizes([300, 800, 180])
     qapp.processEvents()
     width = window.panels["library"].width()
     window.close()
@@ -185,7 +185,7 @@ def test_size_and_layout_are_kept(window, controller, settings, qapp):
     again.deleteLater()
     assert not shown
     # The screen may be smaller than the window was; the first layout gives 240.
-    assert 0.8 * width <= kept <= width
+    assert 0.9 * width <= kept <= width
 
 
 @pytest.mark.parametrize("junk", ["", "junk", "1 2 3"])

@@ -19,6 +19,11 @@ from layerscope.cli.arguments import (
     parse,
 )
 from layerscope.cli.generate_arguments import GenerateRequest
+from layerscope.cli.imagine_arguments import (
+    DecodeRequest,
+    EncodeRequest,
+    ImagineRequest,
+)
 from layerscope.core.errors import BadInputError, LayerscopeError
 
 STATUS_ERROR = 2
@@ -46,7 +51,8 @@ def main(argv: Sequence[str]) -> int:
         if isinstance(request, WindowRequest | ScreenshotRequest):
             raise BadInputError(
                 "A window was asked for where only a command can be given; "
-                "say one of run, generate, inspect, bench and models."
+                "say one of run, generate, imagine, decode, encode, "
+                "inspect, bench and models."
             )
         return carry_out(request)
 
@@ -71,6 +77,18 @@ def carry_out(request: Command) -> int:
             from layerscope.cli.generating import generate
 
             generate(request)
+        case ImagineRequest():
+            from layerscope.cli.imagining import imagine
+
+            imagine(request)
+        case DecodeRequest():
+            from layerscope.cli.latents import decode
+
+            decode(request)
+        case EncodeRequest():
+            from layerscope.cli.latents import encode
+
+            encode(request)
         case InspectRequest():
             from layerscope.cli.inspecting import inspect
 

@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import layerscope
-from layerscope.cli import generate_arguments
+from layerscope.cli import generate_arguments, imagine_arguments
 from layerscope.cli.generate_arguments import GenerateRequest
+from layerscope.cli.imagine_arguments import (
+    DecodeRequest,
+    EncodeRequest,
+    ImagineRequest,
+)
 from layerscope.core.errors import BadInputError
 
 MAX_RUNS = 1_000_000
@@ -20,6 +25,9 @@ MAX_SIDE_PX = 16_384
 _USAGE = """layerscope [MODEL [INPUT]]                 open the window
        layerscope run MODEL [options]             run a model
        layerscope generate MODEL --prompt S       let a language model go on
+       layerscope imagine MODEL -o F.png          make pictures of noise and words
+       layerscope decode MODEL --latent F -o F    make pictures of latents
+       layerscope encode MODEL --image F -o F     make a latent of a picture
        layerscope inspect MODEL [--json]          say what is in a file
        layerscope bench MODEL [--json]            compare with raw onnxruntime
        layerscope screenshot MODEL [INPUT] -o F   picture of the window
@@ -103,7 +111,16 @@ class ModelsRequest:
     json: bool = False
 
 
-Command = RunRequest | GenerateRequest | InspectRequest | BenchRequest | ModelsRequest
+Command = (
+    RunRequest
+    | GenerateRequest
+    | ImagineRequest
+    | DecodeRequest
+    | EncodeRequest
+    | InspectRequest
+    | BenchRequest
+    | ModelsRequest
+)
 Request = WindowRequest | ScreenshotRequest | Command
 
 
@@ -221,6 +238,30 @@ def _generate(argv: Sequence[str]) -> Request:
     return generate_arguments.request_of(parser.parse_args(argv))
 
 
+def _imagine(argv: Sequence[str]) -> Request:
+    parser = _command("imagine", "Make pictures of noise, words and other pictures.")
+    imagine_arguments.add_imagine(parser)
+    _device(parser)
+    _json(parser)
+    return imagine_arguments.imagine_request(parser.parse_args(argv))
+
+
+def _decode(argv: Sequence[str]) -> Request:
+    parser = _command("decode", "Make pictures of the latents in a .npy file.")
+    imagine_arguments.add_decode(parser)
+    _device(parser)
+    _json(parser)
+    return DecodeRequest(**vars(parser.parse_args(argv)))
+
+
+def _encode(argv: Sequence[str]) -> Request:
+    parser = _command("encode", "Make a latent of a picture, written as .npy.")
+    imagine_arguments.add_encode(parser)
+    _device(parser)
+    _json(parser)
+    return EncodeRequest(**vars(parser.parse_args(argv)))
+
+
 def _inspect(argv: Sequence[str]) -> Request:
     parser = _command("inspect", "Say what is in a model file, even if it cannot run.")
     _json(parser)
@@ -286,6 +327,9 @@ def _pixels(text: str) -> tuple[int, int]:
 _COMMANDS = {
     "run": _run,
     "generate": _generate,
+    "imagine": _imagine,
+    "decode": _decode,
+    "encode": _encode,
     "inspect": _inspect,
     "bench": _bench,
     "screenshot": _screenshot,

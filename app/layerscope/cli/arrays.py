@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class TensorStatistics:
     Attributes
     ----------
     mean, std, minimum, maximum : float
-        Over the finite elements; 0 where there is none.
+        Over the finite elements; NaN where there is none, 0 without elements.
     active : float
         Share of the elements that are not zero, 0 to 1.
     n_nonfinite : int

@@ -52,7 +52,7 @@ class Imagined:
         Of the last step.
     steps_ms : list of float
         Of each step.
-    files : list of str
+    files, step_files : list of str
         What was written.
     settings : dict
         What the first picture was made with.
@@ -61,6 +61,7 @@ class Imagined:
     denoising: Denoising
     steps_ms: list[float] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    step_files: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -233,7 +234,7 @@ def save_steps(client: EngineClient, folder: Path, made: Imagined) -> None:
         said = ask(client, STEPS_LENS, {"what": "picture", "step": step})
         target = folder / f"step-{step + 1:03}.png"
         write_png(target, pixels_of(client, said, "picture"))
-        made.files.append(str(target))
+        made.step_files.append(str(target))
 
 
 def save_attention(
@@ -312,6 +313,7 @@ def as_json(opened: OpenedModel, made: Imagined) -> dict[str, Any]:
         "settings": made.settings,
         "words": list(made.denoising.words),
         "files": made.files,
+        "step_files": made.step_files,
         "steps_ms": made.steps_ms[:-1],
         "decode_ms": made.steps_ms[-1],
     }
@@ -331,5 +333,7 @@ def as_lines(opened: OpenedModel, made: Imagined) -> list[str]:
         told.append(f"{len(steps)} steps of {text.milliseconds(middle)}")
     lines.append(" · ".join(told))
     lines += [f"wrote {name}" for name in made.files]
+    if made.step_files:
+        lines.append(f"wrote {len(made.step_files)} steps, {made.step_files[0]} first")
     lines += [text.sentence(note) for note in opened.notes]
     return lines

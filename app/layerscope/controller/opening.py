@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerscope.protocol.inputs import PictureFile, TensorFile, VideoFrame
+from layerscope.core.text import MOST_CHARACTERS
+from layerscope.protocol.inputs import PictureFile, TensorFile, TypedText, VideoFrame
 
 if TYPE_CHECKING:
     from layerscope.controller.controller import Controller
@@ -17,6 +18,7 @@ PICTURE_SUFFIXES = frozenset(
 )
 ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
+TEXT_SUFFIXES = frozenset({".txt", ".md"})
 MODEL_MARKS = ("config.json", "genai_config.json", "model_index.json", "onnx")
 
 
@@ -37,13 +39,15 @@ class PathOpener:
             self._feed_arrays(path)
         elif suffix in VIDEO_SUFFIXES:
             self._feed(path, VideoFrame(path=str(path)), play=True)
+        elif suffix in TEXT_SUFFIXES:
+            self._feed_text(path)
         elif suffix in MODEL_SUFFIXES or not suffix:
             self._controller.open_model(str(path))
         elif path.is_file():
             self._controller.complain(
                 f"{path.name} cannot be opened: Layerscope takes models (.onnx or a "
-                "model's folder), pictures (JPEG, PNG, WebP, BMP, GIF, TIFF), arrays "
-                "(.npy, .npz) and videos."
+                "model's folder), pictures (JPEG, PNG, WebP, BMP, GIF, TIFF), texts "
+                "(.txt, .md), arrays (.npy, .npz) and videos."
             )
         else:
             self._controller.complain(
@@ -93,6 +97,28 @@ class PathOpener:
         if play and not self._controller.session.live:
             self._controller.set_live(True)
         elif not self._controller.session.live:
+            self._controller.run()
+
+    def _feed_text(self, path: Path) -> None:
+        slots = self._controller.session.slots
+        slot = next((slot for slot in slots if slot.kind == "text"), None)
+        if slot is None:
+            self._controller.complain(
+                f"{path.name} was to be the input, but no open model takes text; open "
+                "one that does."
+            )
+            return
+        try:
+            with path.open("rb") as file:
+                text = file.read(4 * MOST_CHARACTERS).decode("utf-8", "replace")
+        except OSError as error:
+            self._controller.complain(
+                f"{path.name} cannot be read ({error.strerror or error}); choose "
+                "another file."
+            )
+            return
+        self._controller.set_input(slot.name, TypedText.of(text))
+        if not self._controller.session.live:
             self._controller.run()
 
     def _feed_arrays(self, path: Path) -> None:

@@ -265,7 +265,7 @@ def _upright_rgb(image: Image.Image, name: str, notes: list[str]) -> Decoded:
         if mode not in ("P", "L", "1"):
             notes.append(f"{name} is in {mode} colours; it was converted to RGB.")
         elif mode != "P":
-            notes.append(f"{name} is grey; all three channels got the same values.")
+            notes.append(f"{name} is grey; a model of colours gets it three times.")
     return Decoded(pixels=np.ascontiguousarray(pixels), notes=tuple(notes))
 
 

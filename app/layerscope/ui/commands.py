@@ -33,6 +33,11 @@ FOCUS_KEYS: tuple[KeyNote, ...] = (
     KeyNote("Network", "Backspace", "Leave the subgraph"),
     KeyNote("Network", "Ctrl+C", "Copy the names of the chosen tensors"),
     KeyNote("Library", "Enter", "Open what is marked"),
+    KeyNote("Library", "Left, Right", "Fold the marked part away, or back"),
+    KeyNote("Tokens", "Arrows, Home, End", "Another token, for all panels"),
+    KeyNote("Tokens", "Enter", "List what could stand in its place"),
+    KeyNote("Attention", "Arrows", "Another head, query and key, or token"),
+    KeyNote("Attention", "+, −, 0", "Zoom the matrix, show all of it"),
 )
 
 
@@ -75,7 +80,7 @@ def _file(window: MainWindow) -> list[ActionSpec]:
             text="Open input…",
             menu="File",
             keys=("Ctrl+I",),
-            tooltip="Open a picture, a video or arrays as the input",
+            tooltip="Open a picture, a video, a text or arrays as the input",
             section=1,
             run=choose(input_sources.choose_input, window, controller),
         ),

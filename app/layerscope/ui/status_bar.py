@@ -10,10 +10,11 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from layerscope.protocol.answers import Answer, GeneratedText
 from layerscope.ui import theme
 from layerscope.ui.engine_bridge import EngineBridge
 from layerscope.ui.panels.base import ElidedLabel
-from layerscope.ui.widgets.readable import milliseconds, size_of
+from layerscope.ui.widgets.readable import milliseconds, number, size_of
 
 HEIGHT = 26
 # Figures are for reading: more often than this nobody can.
@@ -58,6 +59,9 @@ class StatusBar(QWidget):
             "model",
             "Median and 95th percentile of the untouched model, in milliseconds",
         )
+        self._speed = _Figure(
+            "text", "Speed of the last text, and time of its first token"
+        )
         self._view = _Figure("view", "Pictures that the window shows each second")
         self._looking = _Figure(
             "looking costs",
@@ -81,6 +85,7 @@ class StatusBar(QWidget):
         for widget in (
             self._provider,
             self._model,
+            self._speed,
             self._view,
             self._looking,
             self._drift,
@@ -114,6 +119,7 @@ class StatusBar(QWidget):
             if times.n and session.model
             else ""
         )
+        self._speed.show_value(_text_speed(session.answer))
         # Without live runs the window shows a still picture: no rate to speak of.
         rate = self._bridge.frames_per_second() if session.live else 0.0
         self._view.show_value(f"{rate:.0f} fps" if rate >= 1 else "")
@@ -184,6 +190,15 @@ class _Dot(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour(self._token))
             painter.drawEllipse(self.rect())
+
+
+def _text_speed(answer: Answer | None) -> str:
+    """Return how fast a text was made, nothing for other answers."""
+    part = answer.parts[0] if answer is not None and answer.parts else None
+    if not isinstance(part, GeneratedText) or part.tokens_per_second <= 0:
+        return ""
+    speed = number(part.tokens_per_second, 3)
+    return f"{speed} tok/s · first {milliseconds(part.first_token_ms)} ms"
 
 
 def _cores() -> str:

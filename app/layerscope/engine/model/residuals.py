@@ -153,6 +153,8 @@ class _Walker:
                 found = self._sum(next(iter(front)))
                 if found is not None and self.before(found) is not None:
                     return found
+            if not front:
+                return None
             newest = max(front, key=self._place)
             node = self.node(newest)
             if node is None:

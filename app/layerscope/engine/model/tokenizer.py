@@ -284,8 +284,7 @@ def load(root: Path, main: Path, notes: list[str]) -> HubTokenizer | None:
     notes : list of str
         Takes a sentence where one is there but cannot be used.
     """
-    folders = dict.fromkeys((root, root / "tokenizer", main.parent, main.parent.parent))
-    for folder in list(folders)[:3]:
+    for folder in dict.fromkeys((root, root / "tokenizer", main.parent)):
         path = folder / "tokenizer.json"
         if not path.exists() and not path.is_symlink():
             continue

@@ -57,11 +57,14 @@ class TextClassification(TextTask):
         name = self.purpose.output.name
         values = np.asarray(outputs[name])
         vector = values.reshape(-1, values.shape[-1])[0].astype(np.float32)
-        sigmoid = facts_of(self.context.model).last_operators(name)[:1] == ("Sigmoid",)
+        last = facts_of(self.context.model).last_operators(name)[:1]
+        sigmoid = last == ("Sigmoid",)
         kind = str(settings.get("scores", "automatic"))
         stated = self.context.folder.config.get("problem_type")
         if kind == "automatic" and stated == "multi_label_classification":
             kind = "as they are" if sigmoid else "sigmoid"
+        elif kind == "automatic" and last in (("MatMul",), ("Gemm",), ("Add",)):
+            kind = "softmax"  # two logits may add up to one by chance
         scores = class_scores(vector, kind, independent=sigmoid)
         labels = self.context.folder.labels
         plain = tuple(f"class {n}" for n in range(len(scores)))

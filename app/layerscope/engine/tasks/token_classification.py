@@ -10,7 +10,6 @@ import numpy as np
 from layerscope.core.sampling import softmax
 from layerscope.engine.tasks.base import Pictures, Prepared, Settings
 from layerscope.engine.tasks.graph_facts import facts_of
-from layerscope.engine.tasks.image_classification import is_distribution
 from layerscope.engine.tasks.text_purpose import TOKENS
 from layerscope.engine.tasks.text_task import PreparedText, TextTask
 from layerscope.protocol.answers import Answer, Scored, Span, Token, TokenLabels
@@ -35,9 +34,11 @@ class TokenClassification(TextTask):
         del settings
         assert isinstance(prepared, PreparedText)
         rows = self.rows(outputs, prepared)
-        if not all(is_distribution(row) for row in rows.astype(np.float64)):
-            last = facts_of(self.context.model).last_operators(self.purpose.output.name)
-            rows = np.exp(rows) if last[:1] == ("LogSoftmax",) else softmax(rows)
+        last = facts_of(self.context.model).last_operators(self.purpose.output.name)[:1]
+        if last == ("LogSoftmax",):
+            rows = np.exp(rows)
+        elif last not in (("Softmax",), ("Sigmoid",)):
+            rows = softmax(rows)
         reading = prepared.readings[0]
         names = self.context.folder.labels
         if len(names) != rows.shape[1]:

@@ -31,7 +31,7 @@ class GeneratedTextView(PartView):
         self.tree = BranchTree()
         self.branches = title_button("", "The ways this text went; go back to one")
         self.branches.clicked.connect(self._open_menu)
-        self.copy = title_button("Copy", "Copy the text", self._copy)
+        self.copy = title_button("", "Copy the text", self._copy, icon="copy")
         self.more = title_button(
             "Go on", "Make the text longer by as many tokens again", self._go_on
         )
@@ -109,9 +109,8 @@ class GeneratedTextView(PartView):
             words.append(f"first {milliseconds(part.first_token_ms)} ms")
         if running:
             words.append("writing…" if self._made else "reading the prompt…")
-        elif part.stopped:
-            ends = {"length": "length reached"}
-            words.append(ends.get(part.stopped, part.stopped))
+        elif part.stopped and part.stopped != "length":
+            words.append(part.stopped)
         return " · ".join(words)
 
     def _open_menu(self) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 from layerscope.controller.opening import (
     ARRAY_SUFFIXES,
     PICTURE_SUFFIXES,
+    TEXT_SUFFIXES,
     VIDEO_SUFFIXES,
 )
 from layerscope.library.samples import sample_title
@@ -92,6 +93,7 @@ def choose_input(parent: QWidget, controller: Any) -> None:
         "Pictures": PICTURE_SUFFIXES,
         "Videos": VIDEO_SUFFIXES,
         "Arrays": ARRAY_SUFFIXES,
+        "Texts": TEXT_SUFFIXES,
     }
     every = _pattern("Inputs", frozenset().union(*kinds.values()))
     each = [_pattern(name, suffixes) for name, suffixes in kinds.items()]

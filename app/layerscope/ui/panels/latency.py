@@ -70,7 +70,8 @@ class LatencyPanel(Panel):
 
     def _subtitle(self) -> str:
         warm_up = self.controller.session.cost.stages.warm_up_ms
-        text = "the untouched model"
+        each = "each step of " if self.controller.session.stepped else ""
+        text = f"{each}the untouched model"
         if math.isfinite(warm_up) and warm_up >= 0:
             text += f" · warm-up {milliseconds(warm_up)} ms apart"
         return text

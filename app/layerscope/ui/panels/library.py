@@ -61,6 +61,7 @@ class LibraryPanel(Panel):
         self._in_folders: list[tuple[Path, tuple[Path, ...]]] | None = None
         self._asked: set[str] = set()
         self._sizes: dict[str, str] = {}
+        self._revealed = ""
         events = controller.session.events
         for signal in (
             events.recent,
@@ -111,6 +112,10 @@ class LibraryPanel(Panel):
         wanted = self.field.text()
         cards = library_cards.arranged(sections, self._folded(), wanted)
         self.list.show_cards(cards)
+        path = self.controller.session.model_path
+        if path != self._revealed and self.list.isVisible():
+            self._revealed = path
+            self.list.reveal(f"model:{path}")
         self.set_clause(
             f"nothing holds “{wanted}”"
             if wanted.strip() and not cards

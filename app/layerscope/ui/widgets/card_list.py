@@ -83,6 +83,12 @@ class CardList(QListView):
         """Return what is shown."""
         return list(self._model.cards)
 
+    def reveal(self, key: str) -> None:
+        """Scroll as little as needed to see the card `key`, if it is there."""
+        for row, card in enumerate(self._model.cards):
+            if card.key == key:
+                self.scrollTo(self._model.index(row))
+
     def is_card(self, index: QModelIndex) -> bool:
         """Whether a row is no heading."""
         card = index.data(_CARD_ROLE)

@@ -16,6 +16,7 @@ _ROW = 21.0
 _HEAD = 20.0
 _WORD, _FIGURE, _GAP = 96.0, 52.0, 16.0
 _LEAST_COLUMN = 250.0
+_SMALL = 0.0005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,5 +128,9 @@ class SamplingBars(QWidget):
         raw = QRectF(left, y, width - _FIGURE - 4, _ROW)
         painter.drawText(raw, align, share(word.probability))
         painter.setPen(theme.colour("muted" if cut else "text"))
-        text = "cut" if cut else share(word.sampled)
+        text = "cut" if cut else _share(word.sampled)
         painter.drawText(QRectF(left, y, width, _ROW), align, text)
+
+
+def _share(value: float) -> str:
+    return "< 0.1 %" if 0 < value < _SMALL else share(value)

@@ -151,8 +151,9 @@ class WordTable(QAbstractScrollArea):
             return
         room = self.contentsRect().size()
         wide = (room.width() - self._names) // n_columns - _GAP
-        tall = (room.height() - self._head()) // n_rows - _GAP
         self._column = min(_MOST_COLUMN, max(_LEAST_COLUMN, wide))
+        bar = 12 if wide < _LEAST_COLUMN else 0
+        tall = (room.height() - self._head() - bar) // n_rows - _GAP
         self._row = min(_MOST_ROW, max(_LEAST_ROW, tall))
         whole_x = self._names + n_columns * (self._column + _GAP) - _GAP
         whole_y = self._head() + n_rows * (self._row + _GAP) - _GAP
