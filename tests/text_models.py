@@ -259,25 +259,39 @@ def _projected(g, p, inside, layer, cache):
 
 def _model(g, kind, cache):
     inputs = [
-        ("input_ids", INT64, ["batch", "n"]),
-        ("attention_mask", INT64, ["batch", "total"]),
-        ("position_ids", INT64, ["batch", "n"]),
+        ("input_ids", INT64, ["batch", "sequence_length"]),
+        ("attention_mask", INT64, ["batch", "total_sequence_length"]),
+        ("position_ids", INT64, ["batch", "sequence_length"]),
     ]
-    outputs = [("logits", FLOAT, ["batch", "n", VOCABULARY])]
+    outputs = [("logits", FLOAT, ["batch", "sequence_length", VOCABULARY])]
     for layer in range(LAYERS if cache else 0):
         if kind == "Attention":
-            shape = [2, "batch", HEADS, "past", SIZE]
+            shape = [2, "batch", HEADS, "past_sequence_length", SIZE]
             inputs.append((f"past_{layer}", FLOAT, shape))
             outputs.append(
-                (f"present_{layer}", FLOAT, [2, "batch", HEADS, "total", SIZE])
+                (
+                    f"present_{layer}",
+                    FLOAT,
+                    [2, "batch", HEADS, "total_sequence_length", SIZE],
+                )
             )
             continue
         for part in ("key", "value"):
             name = f"{layer}.{part}"
             inputs.append(
-                (f"past_key_values.{name}", FLOAT, ["batch", HEADS, "past", SIZE])
+                (
+                    f"past_key_values.{name}",
+                    FLOAT,
+                    ["batch", HEADS, "past_sequence_length", SIZE],
+                )
             )
-            outputs.append((f"present.{name}", FLOAT, ["batch", HEADS, "total", SIZE]))
+            outputs.append(
+                (
+                    f"present.{name}",
+                    FLOAT,
+                    ["batch", HEADS, "total_sequence_length", SIZE],
+                )
+            )
     graph = helper.make_graph(
         g.nodes,
         "decoder",

@@ -96,7 +96,6 @@ def test_the_pointer_finds_the_token_and_a_click_holds_it(lines, qtbot):
 
 
 def test_the_lines_of_the_held_token_stand_out(lines):
-    lines.viewport().leaveEvent
     plain = lines.viewport().grab().toImage()
     lines.set_locked(7)
     marked = lines.viewport().grab().toImage()

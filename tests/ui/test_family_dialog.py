@@ -1,5 +1,6 @@
 """Quality against size and latency: plots, table, measurement, empty state."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,6 +94,16 @@ def test_the_plot_and_the_table_show_the_family(dialog):
         ["ResNet M", "656 k", "2.6 MB", "–", "90.0 %"],
     ]
     assert dialog.by_latency.points == ()
+
+
+def test_where_parameters_are_not_known_the_files_tell_the_size(qtbot, controller):
+    forest = replace(controller.entries[0], id="forest", parameters=0, bytes=1_000_000)
+    controller.entries = (forest, controller.entries[1])
+    dialog = FamilyDialog(None, controller)
+    assert {p.x for p in dialog.by_size.points} == {1_000_000, 660_000}
+    assert rows(dialog)[0][1] == "–"
+    dialog.close()
+    dialog.deleteLater()
 
 
 def test_another_family_has_another_unit(dialog):

@@ -137,6 +137,8 @@ def run_steps(
         pictures.update(step.pictures)
         if step.pictures or not number:
             ring.publish(command.job, command.model, pictures, ())
+        if runner.feeds:  # what was made so far can be looked at, if it stops here too
+            model.feeds, model.outputs, model.kept = runner.feeds, runner.outputs, {}
         now = time.perf_counter()
         yield Stepped(
             job=command.job,

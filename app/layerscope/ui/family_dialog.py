@@ -107,14 +107,21 @@ class FamilyDialog(QDialog):
         share = not falling and all(0 <= e.value <= 1 for e in family.members)
         words = family.metric.lower()
         title = f"{words}, %" if share else words
-        y_most = 100.5 if share else math.inf
+        y_most = 100.0 if share else math.inf
+        # A forest has no parameters to count; then the files tell the size.
+        counted = all(e.parameters for e in family.members)
         known = {
             e.id: self._measured[e.id]
             for e in family.members
             if e.id in self._measured and self._measured[e.id].n
         }
         self.by_size.set_points(
-            [_point(e, e.parameters, share) for e in family.members],
+            [
+                _point(e, e.parameters if counted else e.bytes, share)
+                for e in family.members
+            ],
+            x_title="parameters" if counted else "size of the files",
+            x_text=_parameters if counted else size_of,
             y_title=title,
             falling=falling,
             y_most=y_most,
@@ -126,7 +133,6 @@ class FamilyDialog(QDialog):
             y_most=y_most,
         )
         self._stack.setCurrentIndex(1 if known else 0)
-        self._sizes.setCurrentIndex(1 if self.by_size.points else 0)
         self._fill_table(family)
         self._show_progress()
 
@@ -166,17 +172,12 @@ class FamilyDialog(QDialog):
         policy.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(policy)
         column.addWidget(self.bar)
-        self.by_size = Scatter(
-            "Quality against parameters", "parameters", "", lambda v: count(round(v))
-        )
+        self.by_size = Scatter("Quality against size", "parameters", "", _parameters)
         self.by_latency = Scatter(
             "Quality against latency",
             "milliseconds on this machine, untouched",
             "",
             lambda v: number(v, 2),
-        )
-        self._sizes = _either(
-            "The parameters of these models are not known.", self.by_size
         )
         self._stack = _either(
             "Measure latency runs each model on this machine; the open one stays "
@@ -185,7 +186,7 @@ class FamilyDialog(QDialog):
         )
         plots = QHBoxLayout()
         plots.setSpacing(theme.GAP)
-        plots.addWidget(_card("Quality and size", self._sizes), 1)
+        plots.addWidget(_card("Quality and size", self.by_size), 1)
         plots.addWidget(_card("Quality and speed", self._stack), 1)
         column.addLayout(plots, 1)
         self.table = NumberTable("Models of the family")
@@ -264,6 +265,10 @@ def show_families(parent: QWidget | None, controller: Any) -> FamilyDialog:
     dialog = FamilyDialog(parent, controller)
     dialog.show()
     return dialog
+
+
+def _parameters(value: float) -> str:
+    return count(round(value))
 
 
 def _point(entry: LibraryEntry, x: float, share: bool) -> Point:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTabBar
 
 from layerscope.ui import theme
@@ -17,6 +18,8 @@ class TabRow(QTabBar):
         self.setProperty("titles", True)
         self.setDrawBase(False)
         self.setExpanding(False)
+        self.setUsesScrollButtons(False)
+        self.setElideMode(Qt.TextElideMode.ElideRight)
         self.setFixedHeight(theme.TITLE_HEIGHT)
         self.setAccessibleName("Views")
         self._choose = choose

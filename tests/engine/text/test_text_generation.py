@@ -143,6 +143,8 @@ def test_stopping_keeps_what_was_made(decoder_folders, kept):
         stop_after=2,
     )
     assert len(made(kept)) >= 1
+    arrays, _, texts = kept.ask("attention", layer=0, head=0)
+    assert len(texts["keys"]) == len(PROMPT) + len(made(kept)) == len(arrays["weights"])
 
 
 def test_bytes_that_make_one_character_only_together(tmp_path, kept):

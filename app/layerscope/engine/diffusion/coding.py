@@ -145,14 +145,3 @@ def mask_of(pixels: Pixels, height: int, width: int, factor: int) -> Floats:
             "what is to change."
         )
     return mask[None, None]
-
-
-def atlas(pictures: Pixels, columns: int) -> Pixels:
-    """Return (n, h, w, 3) pictures side by side, `columns` a row."""
-    n, height, width, depth = pictures.shape
-    rows = -(-n // columns)
-    made = np.full((rows * height, columns * width, depth), 128, dtype=np.uint8)
-    for at, picture in enumerate(pictures):
-        top, left = at // columns * height, at % columns * width
-        made[top : top + height, left : left + width] = picture
-    return made

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.core import diffusion
 from layerscope.core.diffusion.base import Scheduler
 from layerscope.core.diffusion.noise import Floats
 from layerscope.core.errors import BadInputError
+from layerscope.core.interpolation import on_sphere
 from layerscope.engine.diffusion.coding import Coder, Pixels, from_pixels, mask_of
 from layerscope.engine.diffusion.denoiser import Ask, Condition, Denoiser, Feeds
 from layerscope.engine.diffusion.options import Options
@@ -255,22 +255,3 @@ class Making:
         latent = coder.encode(picture, random)
         told = np.concatenate([small, latent], axis=1)
         return np.repeat(told, options.count, axis=0)
-
-
-def on_sphere(start: Floats, end: Floats, share: float) -> Floats:
-    """Go from one array to another along the great circle between them.
-
-    Shoemake, "Animating Rotation with Quaternion Curves", 1985; between noise of
-    deviation one, a straight line would lead through too little noise.
-    """
-    a, b = start.ravel().astype(np.float64), end.ravel().astype(np.float64)
-    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    cosine = float(np.clip(a @ b / lengths, -1, 1)) if lengths else 1.0
-    if abs(cosine) > 0.9995:
-        mixed = (1 - share) * a + share * b
-    else:
-        angle = np.arccos(cosine)
-        first, second = np.sin((1 - share) * angle), np.sin(share * angle)
-        mixed = (first * a + second * b) / np.sin(angle)
-    made: npt.NDArray[np.float32] = mixed.reshape(start.shape).astype(np.float32)
-    return made

@@ -130,7 +130,9 @@ def find(
     output, layout = _picture(outputs)
     if output is None:
         return None
-    named_decoder = "decoder" in folder.main.parent.name or "decoder" in folder.main.stem
+    named_decoder = (
+        "decoder" in folder.main.parent.name or "decoder" in folder.main.stem
+    )
     best: LatentDecoder | None = None
     for info in inputs:
         surely = _is_latent(info, output, layout, named_decoder)

@@ -14,6 +14,7 @@ from layerscope.engine.lenses.attention import Attention
 from layerscope.engine.lenses.cross_attention import CrossAttentionMaps
 from layerscope.engine.lenses.denoising_steps import DenoisingSteps
 from layerscope.engine.lenses.experts import Experts
+from layerscope.engine.lenses.latent_map import LatentMap
 from layerscope.engine.lenses.logit_lens import LogitLens
 from layerscope.engine.lenses.recurrent import RecurrentState
 from layerscope.engine.lenses.sampling import NextToken
@@ -27,6 +28,7 @@ ASKED: tuple[AskedLens, ...] = (
     Experts(),
     DenoisingSteps(),
     CrossAttentionMaps(),
+    LatentMap(),
 )
 
 

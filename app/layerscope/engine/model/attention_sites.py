@@ -7,7 +7,7 @@ the softmax and the product with the values, so the walk goes through these.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 
@@ -97,7 +97,10 @@ def find(structure: ModelStructure) -> tuple[AttentionSite, ...]:
                 cross=bool(inputs_of_query) and not inputs_of_query <= inputs_of_key,
             )
         )
-    return tuple(found)
+    names = [site.name for site in found]
+    if all(names) and len(set(names)) == len(names):
+        return tuple(found)
+    return tuple(replace(site, name=f"layer {at + 1}") for at, site in enumerate(found))
 
 
 def _key_at(node: onnx.NodeProto) -> int:
@@ -174,10 +177,11 @@ def _reaching(structure: ModelStructure) -> Callable[[str], frozenset[str]]:
 
 
 def _label(structure: ModelStructure, index: int) -> str:
-    """Return the path of the module that attends, or the operator's own name."""
+    """Return the path of the module that attends, empty where the file has none."""
     group = structure.nodes[index].group
     info = structure.groups[group] if group >= 0 else None
     if info is not None and info.n_nodes <= 2 and info.parent >= 0:
         info = structure.groups[info.parent]  # a module for the softmax alone
-    name = info.path.replace("/", ".") if info is not None else ""
-    return name or structure.nodes[index].name
+    if info is None or info.kind != "module":
+        return ""
+    return info.path.replace("/", ".")

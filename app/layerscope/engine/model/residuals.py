@@ -187,7 +187,7 @@ class _Walker:
         for name in (newest, tensor.removeprefix(f"{_OWN}:")):
             index = self._structure.producer.get(name)
             group = -1 if index is None else self._structure.nodes[index].group
-            if group >= 0:
+            if group >= 0 and self._structure.groups[group].kind == "module":
                 path = self._structure.groups[group].path.replace("/", ".")
                 found = _BLOCK.match(path)
                 if found:

@@ -8,6 +8,7 @@ from layerscope.engine.tasks.diffusion import Diffusion
 from layerscope.engine.tasks.fill_mask import FillMask
 from layerscope.engine.tasks.image_classification import ImageClassification
 from layerscope.engine.tasks.image_to_image import ImageToImage
+from layerscope.engine.tasks.latent_to_picture import LatentToPicture
 from layerscope.engine.tasks.object_detection import ObjectDetection
 from layerscope.engine.tasks.question_answering import QuestionAnswering
 from layerscope.engine.tasks.segmentation import Segmentation
@@ -29,6 +30,7 @@ TASKS: tuple[type[Task], ...] = (
     TextEmbedding,
     QuestionAnswering,
     Diffusion,
+    LatentToPicture,
     Tensors,
 )
 

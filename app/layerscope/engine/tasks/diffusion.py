@@ -11,8 +11,9 @@ import numpy as np
 
 from layerscope.core.errors import BadInputError
 from layerscope.core.made_with import MadeWith
+from layerscope.core.mosaic import near_square, side_by_side
 from layerscope.engine.diffusion import parts as parts_of
-from layerscope.engine.diffusion.coding import Pixels, atlas
+from layerscope.engine.diffusion.coding import Pixels
 from layerscope.engine.diffusion.form import settings_of, slots_of
 from layerscope.engine.diffusion.options import Options, options_of
 from layerscope.engine.diffusion.pipeline import CELL, Made, Pipeline, Shown
@@ -195,13 +196,13 @@ class Diffusion:
         made = self._begun(runner, prepared, settings)
         self.made = made
         n_steps = made.making.n_calls - made.making.first + 1
-        columns = columns_of(made.making.options.count)
+        columns = near_square(made.making.options.count)
         for shown in self.pipeline.shown(runner, made, keep=True):
             pictures: Pictures = {}
             if shown.pictures is not None:
                 one = shown.pictures[0]
                 several = len(shown.pictures) > 1
-                whole = atlas(shown.pictures, columns) if several else one
+                whole = side_by_side(shown.pictures, columns) if several else one
                 pictures["answer:picture"] = shrink(whole, MOST_SIDE)
             done = shown.call >= made.making.n_calls
             part = self._picture(made, columns, metadata=done)
@@ -293,7 +294,7 @@ class Diffusion:
             preview=shown.how,
             words=tuple(word.text for word in made.words),
             count=making.options.count,
-            columns=columns_of(making.options.count),
+            columns=near_square(making.options.count),
             cell=cell,
             seeds=making.seeds,
         )
@@ -320,11 +321,6 @@ class Diffusion:
             texts_given={k: v for k, v in made.texts.items() if v},
             settings=settings,
         ).json()
-
-
-def columns_of(n: int) -> int:
-    """Return how many of `n` pictures stand in a row of a nearly square atlas."""
-    return int(np.ceil(np.sqrt(n)))
 
 
 def settings_made_with(parts: parts_of.Parts, options: Options) -> dict[str, Any]:

@@ -201,10 +201,12 @@ class AttentionPanel(Panel):
         """Give the overview the room its maps need, the matrix a square."""
         width, height = self.width() - 40, self.height() - 32 - 20
         most = max(_LEAST_GRID, round(width * _GRID_SHARE))
+        matrix, lines = self.as_matrix.isChecked(), self.as_lines.isChecked()
         grid = min(most, self.grid.wanted_width(height))
+        if matrix and lines:
+            grid = min(grid, max(_LEAST_GRID, width - _LEAST_BOTH))
         self.grid.setFixedWidth(grid)
         room = width - grid
-        matrix, lines = self.as_matrix.isChecked(), self.as_lines.isChecked()
         if matrix and lines and room < _LEAST_BOTH:
             lines = False
         self.matrix.setVisible(matrix)

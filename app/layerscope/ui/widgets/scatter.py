@@ -89,6 +89,8 @@ class Scatter(QWidget):
         self,
         points: Sequence[Point],
         *,
+        x_title: str = "",
+        x_text: Callable[[float], str] | None = None,
         y_title: str = "",
         falling: bool = False,
         y_most: float = math.inf,
@@ -99,8 +101,10 @@ class Scatter(QWidget):
         ----------
         points : sequence of Point
             Those without a finite place are left out.
-        y_title : str
-            What is measured; empty leaves it as it is.
+        x_title, y_title : str
+            What the axes are; empty leaves them as they are.
+        x_text : callable, optional
+            Another way to write values of the logarithmic axis.
         falling : bool
             Whether a smaller y is the better one.
         y_most : float
@@ -110,6 +114,8 @@ class Scatter(QWidget):
         self._points = tuple(
             p for p in points if math.isfinite(p.x) and p.x > 0 and math.isfinite(p.y)
         )
+        self._x_title = x_title or self._x_title
+        self._x_text = x_text or self._x_text
         self._y_title = y_title or self._y_title
         self._falling = falling
         self._draw()
