@@ -164,8 +164,8 @@ games against itself and from nothing else.
 
 | | |
 |---|---|
-| Against a player that looks one move ahead | wins {percent:.1f} % of {n_games} games |
-| Against a player that moves anywhere | wins {chance_percent:.1f} % of {n_games} games |
+| Against looking one move ahead | wins {percent:.1f} % of {n_games} games |
+| Against moving anywhere | wins {chance_percent:.1f} % of {n_games} games |
 | Parameters | {parameters:,} |
 | Size | {kilobytes:.0f} kB, opset {opset}, float32 |
 | Training | {trained:,} games, `train.py` beside this |

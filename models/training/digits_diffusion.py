@@ -88,13 +88,16 @@ def train_and_publish(folder: Path, recipe: latent_diffusion.Recipe) -> None:
     tokenizer = clip_text.tokenizer_of(digit_captions.all_words())
     nets = latent_diffusion.networks(recipe, tokenizer.get_vocab_size())
     nets.wordless = torch.tensor(clip_text.encoded(tokenizer, [""]), dtype=torch.int32)
-    latent_diffusion.train_autoencoder(
-        nets,
-        recipe,
-        lambda generator, n: digit_captions.pictured(train, n, generator)[0],
-        cache and cache / f"{folder.name}-vae.pt",
-        limit_s,
-    )
+
+    def batches(generator: torch.Generator, n: int) -> torch.Tensor:
+        return digit_captions.pictured(train, n, generator)[0]
+
+    for stage, learn in (
+        ("vae", latent_diffusion.train_autoencoder),
+        ("decoder", latent_diffusion.refine_decoder),
+    ):
+        checkpoint = cache and cache / f"{folder.name}-{stage}.pt"
+        learn(nets, recipe, batches, checkpoint, limit_s)
     generator = torch.Generator().manual_seed(recipe.seed)
     pictures, looks = digit_captions.pictured(
         train, 256 if hurry else N_PICTURES, generator

@@ -49,7 +49,8 @@ class Recipe:
     picture_channels, latent_channels : int
     vae_widths, unet_widths, text_channels
         Channels at each size, the full one first; of the hidden states of a token.
-    vae_steps, unet_steps : int
+    vae_steps, decoder_steps, unet_steps : int
+        Of the autoencoder, of its decoder alone after that, and of the U-Net.
     vae_batch_size, batch_size : int
     vae_rate, unet_rate : float
         Peak of the learning rate, which falls to nothing along a half cosine.
@@ -68,6 +69,7 @@ class Recipe:
     unet_widths: tuple[int, ...] = (32, 80)
     text_channels: int = 64
     vae_steps: int = 700
+    decoder_steps: int = 700
     unet_steps: int = 5000
     vae_batch_size: int = 32
     batch_size: int = 32
@@ -235,6 +237,52 @@ def train_autoencoder(
         sample = sample.contiguous(memory_format=torch.channels_last)
         progress.did(nets.vae.loss(sample, recipe.divergence_weight))
     nets.vae.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
+
+
+def refine_decoder(
+    nets: Networks,
+    recipe: Recipe,
+    batches: Batches,
+    checkpoint: Path | None = None,
+    limit_s: float | None = None,
+) -> None:
+    """Train the decoder of ``nets.vae`` on, in place, with the codes as they are.
+
+    Parameters
+    ----------
+    nets : Networks
+        The encoder stays as it is, and with it what the U-Net learns.
+    recipe : Recipe
+        Sizes and lengths.
+    batches : callable
+        As for `train_autoencoder`.
+    checkpoint : Path, optional
+        Written each minute; a run that finds it goes on from there.
+    limit_s : float, optional
+        Stop after so many seconds.
+    """
+    decoder = nets.vae.decoder.requires_grad_(True)
+    optimiser = torch.optim.AdamW(decoder.parameters(), recipe.vae_rate, (0.9, 0.99))
+    progress = Progress(
+        "decoder",
+        recipe.decoder_steps,
+        recipe.vae_rate,
+        optimiser,
+        {"decoder": decoder},
+        checkpoint,
+        limit_s,
+    )
+    generator = torch.Generator().manual_seed(recipe.seed + 1 + progress.step)
+    decoder.train().to(memory_format=torch.channels_last)
+    while progress.going():
+        sample = batches(generator, recipe.vae_batch_size)
+        with torch.no_grad():
+            code = nets.vae.encoder(sample)
+            # The U-Net's codes are never quite right, and must not look wrong.
+            code += 0.05 * torch.randn(code.shape, generator=generator)
+        error = decoder(code) - sample
+        progress.did(error.abs().mean() + 4 * error.square().mean())
+    decoder.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
 
 
 @torch.inference_mode()

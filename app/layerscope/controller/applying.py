@@ -226,7 +226,7 @@ class Applier:
         session.cost = RunCost()
         session.profile = ()
         session.selection = Selection()
-        session.step = session.n_steps = -1
+        session.step = session.n_steps = session.looked_step = -1
         session.steps_ms = ()
         session.prompt = session.tokens = ()
         session.token = -1
@@ -298,6 +298,8 @@ class Applier:
     def _on_step(self, event: Stepped) -> None:
         session = self._controller.session
         first = event.step == 0
+        if first:
+            session.looked_step = -1
         session.steps_ms = (*(() if first else session.steps_ms), event.ms)
         if event.tokens or first:
             session.tokens = (*(() if first else session.tokens), *event.tokens)

@@ -6,7 +6,7 @@ engine sent, applies it to the session, and sends the next run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,9 +147,9 @@ class Controller:
             self.forget_in_engine(self.session.model)
             self._applier.clear_model()
 
-    def open_path(self, path: str | Path) -> None:
-        """Open whatever was dropped or chosen: a model, a picture, arrays, a folder."""
-        self._opener.open_path(Path(path))
+    def open_path(self, path: str | Path, *, as_input: bool = False) -> None:
+        """Open what was dropped, or chosen `as_input`: a model, a picture, arrays."""
+        self._opener.open_path(Path(path), as_input=as_input)
 
     def set_device(self, device: str) -> None:
         """Run on another device; the model is opened there again."""
@@ -180,23 +180,23 @@ class Controller:
                 return slot.name
         return None
 
-    def set_input(self, slot: str, source: InputSource) -> None:
-        """Feed an input from `source`; while live, runs at once."""
-        self.session.inputs = {**self.session.inputs, slot: source}
+    def set_input(self, slot: str, source: InputSource | None) -> None:
+        """Feed an input from `source`, None for nothing; while live, runs at once."""
+        others = {k: v for k, v in self.session.inputs.items() if k != slot}
+        self.session.inputs = {**others, **({} if source is None else {slot: source})}
         self._scheduler.changed()
 
     def set_setting(self, name: str, value: SettingValue) -> None:
         """Change a setting of the task; it is remembered for this model."""
         spec = next((s for s in self.session.setting_specs if s.name == name), None)
-        settings = dict(self.session.settings)
-        settings[name] = value
+        settings = {**self.session.settings, name: value}
         if spec is not None and spec.default == value:
             del settings[name]
         self._take_settings(settings)
 
-    def reset_settings(self) -> None:
-        """Go back to what was guessed."""
-        self._take_settings({})
+    def reset_settings(self, kept: Mapping[str, SettingValue] | None = None) -> None:
+        """Go back to what was guessed, but for what is `kept`."""
+        self._take_settings(dict(kept or {}))
 
     # --- running ----------------------------------------------------------------
 
@@ -286,9 +286,9 @@ class Controller:
             self._queries.pop(command.job)
             self.log(str(error), "warning")
 
-    def awaits(self, job: int) -> bool:
-        """Whether the last event of a question that was asked is still to come."""
-        return job in self._queries
+    def awaits(self, job: int = 0) -> bool:
+        """Whether the last event of a question, or of any, is still to come."""
+        return job in self._queries if job else bool(self._queries)
 
     def fetch_tensor(
         self,

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerscope.controller.restoring import Restorer
 from layerscope.core.text import MOST_CHARACTERS
 from layerscope.protocol.inputs import PictureFile, TensorFile, TypedText, VideoFrame
 
@@ -27,12 +28,19 @@ class PathOpener:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
+        self._restorer = Restorer(controller)
 
-    def open_path(self, path: Path) -> None:
-        """Open a model, or make the path the input."""
+    def open_path(self, path: Path, *, as_input: bool = False) -> None:
+        """Open a model, or make the path the input.
+
+        A picture that tells what it was made with brings that back, unless it is
+        opened `as_input`.
+        """
         suffix = path.suffix.lower()
         if path.is_dir():
             self._open_folder(path)
+        elif suffix == ".png" and not as_input and self._restorer.restore(path):
+            pass
         elif suffix in PICTURE_SUFFIXES:
             self._feed(path, PictureFile(path=str(path)))
         elif suffix in ARRAY_SUFFIXES:

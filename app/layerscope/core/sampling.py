@@ -70,7 +70,7 @@ def softmax(logits: Floats) -> Floats:
     values = np.asarray(logits)
     if values.dtype == np.float16:
         values = values.astype(np.float32)
-    if not np.isfinite(values).all():
+    if not np.isfinite(values.sum()):  # one pass where all is well
         values = np.where(np.isnan(values), -np.inf, values)
         values = np.clip(values, None, np.finfo(values.dtype).max)
     shifted = values - np.maximum(
@@ -175,10 +175,8 @@ def choose(
 
 
 def _best(logits: Floats) -> int:
-    best = int(np.argmax(logits))
-    # argmax takes the first NaN for the largest
-    return int(np.nanargmax(logits)) if _mixed(logits, best) else best
-
-
-def _mixed(logits: Floats, best: int) -> bool:
-    return bool(np.isnan(logits[best])) and not np.isnan(logits).all()
+    best = int(logits.argmax())
+    value = logits[best]
+    if value != value and not np.isnan(logits).all():
+        return int(np.nanargmax(logits))  # argmax takes the first NaN for the largest
+    return best

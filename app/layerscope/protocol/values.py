@@ -347,7 +347,7 @@ class InputSlot(Value, frozen=True, kw_only=True):
     tensor : TensorInfo
         The graph input it feeds.
     note : str
-        What is expected, in words: ``"float32 1 x 3 x 224 x 224"``.
+        What is expected: ``"float32 1 x 3 x 224 x 224"``.
     feedback : str
         An output of the same shape whose last value can be fed back, or empty.
     optional : bool
@@ -370,8 +370,7 @@ class SettingSpec(Value, frozen=True, kw_only=True):
     name : str
         Key in `Run.settings`.
     kind : str
-        Of choice, float, int, bool, text, triple (three floats as text) and size
-        (``"224 224"``, height first).
+        choice, float, int, bool, text, triple (of floats) or size (height first).
     default : object
         The guess.
     group : str

@@ -180,6 +180,10 @@ class Session:
         -1 for none.
     once : dict
         Settings of the next run alone; nothing remembers them.
+    looked_step : int
+        Of a diffusion: the step that all panels look at, -1 for the newest.
+    seed_locked : bool
+        Whether Run takes the seed that is set, and not another one each time.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -235,6 +239,8 @@ class Session:
     tokens: tuple[Token, ...] = ()
     token: int = -1
     once: dict[str, SettingValue] = field(default_factory=dict)
+    looked_step: int = -1
+    seed_locked: bool = True
 
 
 class Pictures:

@@ -32,6 +32,7 @@ ANSWER_DEADLINE_S = 120.0
 # Enough runs that curves and percentiles mean something.
 _RUNS_SHOWN = 60
 _RUNS_DEADLINE_S = 6.0
+_QUESTIONS_DEADLINE_S = 10.0
 _SETTLE_S = 0.6
 _PAUSE_S = 0.004
 
@@ -243,10 +244,17 @@ def _show_offscreen(
         return session.n_runs > 0 or (refused and not session.opening)
 
     _process(app, over, ANSWER_DEADLINE_S)
-    if session.n_runs:
+    if session.n_runs and not session.stepped:
+        # A run of many steps is not repeated while nothing changes.
         _process(app, lambda: session.n_runs >= _RUNS_SHOWN, _RUNS_DEADLINE_S)
     controller.set_live(False)
     _process(app, lambda: False, _SETTLE_S)
+    # What the panels have asked about the last run belongs into the picture.
+    _process(
+        app,
+        lambda: not (session.running or controller.awaits()),
+        _QUESTIONS_DEADLINE_S,
+    )
     shown.refresh()
     app.processEvents()
     return shown, session.n_runs > 0

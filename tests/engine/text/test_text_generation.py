@@ -241,3 +241,33 @@ def test_settings_draw_again_without_the_model_running(decoder_folders, kept):
     assert len(texts["tokens"]) == 4
     with pytest.raises(BadInputError, match="kept are those of 0 to 5"):
         kept.ask("sampling", step=77)
+
+
+@pytest.mark.parametrize(
+    "kind", ["unfused with IsNaN", "Attention-23", "GroupQueryAttention"]
+)
+def test_every_step_can_leave_its_attention_and_its_stream(
+    decoder_folders, kept, kind
+):
+    kept.open(decoder_folders(kind))
+    settings = {"greedy": True, "max_new_tokens": 4, "keep_inside": True}
+    kept.run({"text": TokenIds(ids=tuple(PROMPT))}, settings)
+    tokens = made(kept)
+    session = raw_session(str(kept.model.folder.main))
+    assert tokens == text_models.greedy(session, PROMPT, 4)
+    _, attention, stream = text_models.reference([*PROMPT, *tokens[:-1]])
+    keepsakes = kept.model.keepsakes
+    assert keepsakes.steps("inside") == (0, 3, 4, 5)
+    for step in (3, 4, 5):
+        arrays = keepsakes.get("inside", step)
+        for layer in range(text_models.LAYERS):
+            weights = arrays[f"attention.{layer}"].reshape(text_models.HEADS, -1)
+            expected = attention[layer][:, step]
+            np.testing.assert_allclose(
+                weights[:, : step + 1], expected[:, : step + 1], atol=1e-5
+            )
+            np.testing.assert_allclose(
+                arrays[f"stream.{layer + 1}"].reshape(-1),
+                stream[layer + 1][step],
+                atol=1e-4,
+            )

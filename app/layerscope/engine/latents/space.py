@@ -97,7 +97,8 @@ def read_latent(text: str, shape: tuple[int, ...]) -> Floats:
     seeded = _SEED.fullmatch(text.strip())
     if seeded:
         random = np.random.default_rng(int(seeded[1]))
-        return random.standard_normal((1, *shape), dtype=np.float32)[0]
+        drawn: Floats = random.standard_normal((1, *shape), dtype=np.float32)
+        return drawn.reshape(shape)
     try:
         words = text.replace(",", " ").split()
         values = np.array([float(word) for word in words], dtype=np.float32)

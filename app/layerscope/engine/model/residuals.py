@@ -89,10 +89,15 @@ def find(structure: ModelStructure, logits: str) -> Stream | None:
 
 def expose(proto: onnx.ModelProto, tensors: tuple[str, ...]) -> None:
     """Make a model end at tensors of a stream, in place."""
+    name_sums(proto, tensors)
+    cut_at(proto, tensors)
+
+
+def name_sums(proto: onnx.ModelProto, tensors: tuple[str, ...]) -> None:
+    """Make fused sums and norms give those of their sums that are named, in place."""
     for node in proto.graph.node:
         if node.op_type in _FUSED_NORMS and f"{_OWN}:{node.output[0]}" in tensors:
             _name_sum(node)
-    cut_at(proto, tensors)
 
 
 def tail(proto: onnx.ModelProto, stream: Stream, data_type: int) -> None:

@@ -74,6 +74,18 @@ class DeepSessions:
         feeds: Mapping[str, npt.NDArray[Any]],
         cancel: CancelToken,
     ) -> list[Any]:
+        session = self._kept(key, make)
+        needed = {value.name for value in session.get_inputs()}
+        given = {name: array for name, array in feeds.items() if name in needed}
+        with run_options(cancel) as options:
+            values: list[Any] = session.run(None, given, options)
+        return values
+
+    def session(self, edit: Edit) -> Session:
+        """Return a session of a changed copy, made once for each function `edit`."""
+        return self._kept(edit, lambda: self._maker.edited(edit))
+
+    def _kept(self, key: Hashable, make: Callable[[], Session]) -> Session:
         with self._lock:
             session = self._sessions.pop(key, None)
             if session is None:
@@ -81,11 +93,7 @@ class DeepSessions:
             self._sessions[key] = session
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
-        needed = {value.name for value in session.get_inputs()}
-        given = {name: array for name, array in feeds.items() if name in needed}
-        with run_options(cancel) as options:
-            values: list[Any] = session.run(None, given, options)
-        return values
+            return session
 
     def clear(self) -> None:
         """Let go of all sessions."""

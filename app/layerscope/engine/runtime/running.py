@@ -242,9 +242,11 @@ class RunningModel:
         with self._explained():
             return self._deep.edited(key, edit, feeds, cancel)
 
-    def decoder(self, *names: Any, **options: Any) -> Decoder:
-        """Return what runs the untouched graph step by step; see `Decoder`."""
-        return Decoder(self._fast.session(), self._explained, *names, **options)
+    def decoder(self, *names: Any, edit: Edit | None = None, **more: Any) -> Decoder:
+        """Return what runs the graph, or a changed one, in steps; see `Decoder`."""
+        with self._explained():
+            session = self._deep.session(edit) if edit else self._fast.session()
+        return Decoder(session, self._explained, *names, **more)
 
     def profile(
         self, feeds: Feeds, runs: int, cancel: CancelToken

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
+from layerscope.engine.model import (
+    attention_sites,
+    inside_taps,
+    residuals,
+    structure,
+)
 from layerscope.engine.model.reading import OnnxModel
 from layerscope.engine.steps import Runner
 from layerscope.engine.tasks.base import Feeds
@@ -24,6 +33,41 @@ def writes_in_place(model: OnnxModel) -> bool:
     """Whether keys and values may be one long buffer that the graph writes on in."""
     ops = {node.op_type for node in model.proto.graph.node}
     return bool(ops & _IN_PLACE) and not ops & {"Attention", "MultiHeadAttention"}
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Inner tensors that come out with each step.
+
+    Attributes
+    ----------
+    names : dict of str to str
+        Tensors by what they are.
+    edit : callable
+        Makes a model give them, in place.
+    """
+
+    names: dict[str, str]
+    edit: Callable[[onnx.ModelProto], None]
+
+
+def inside_of(model: OnnxModel, logits: str) -> Inside:
+    """Return every attention map and the residual stream of a model.
+
+    Parameters
+    ----------
+    model : OnnxModel
+        A decoder.
+    logits : str
+        Its output of logits.
+    """
+    described = structure.describe(model)
+    sites = attention_sites.find(described)
+    stream = residuals.find(described, logits)
+    return Inside(
+        names=inside_taps.tapped_names(sites, stream),
+        edit=lambda proto: inside_taps.tap(proto, sites, stream),
+    )
 
 
 class TextRun:
@@ -46,6 +90,8 @@ class TextRun:
         The graph, where it is not the shown one.
     fixed : dict
         What other inputs get in each step: an encoder's states.
+    inside : Inside, optional
+        What is to be kept of each step besides.
     """
 
     def __init__(
@@ -58,12 +104,18 @@ class TextRun:
         longest: int = 0,
         component: str = "",
         fixed: Feeds | None = None,
+        inside: Inside | None = None,
     ) -> None:
         self._runner = runner
         self._wiring = wiring
         self._fixed = fixed or {}
+        self._inside = inside
         self._decoder = runner.graph(component).decoder(
-            wiring.fed_back, logits, shared=bool(longest)
+            wiring.fed_back,
+            logits,
+            tuple(inside.names.values()) if inside is not None else (),
+            edit=inside.edit if inside is not None else None,
+            shared=bool(longest),
         )
         self._decoder.begin(wiring.first_state(longest))
         self.ids: list[int] = []
@@ -117,6 +169,10 @@ class TextRun:
             feeds = self._wiring.feeds(np.array(ids, dtype=np.int64), past)
             feeds.update(self._fixed)
         logits = self._decoder.step(feeds, self._runner.token)
+        if self._inside is not None:
+            kept = self._decoder.kept
+            arrays = {key: kept[name] for key, name in self._inside.names.items()}
+            self._runner.keepsakes.put("inside", past, arrays)
         rows = logits.reshape(-1, logits.shape[-1])
         if wanted == 1 and len(rows) == 1:
             return [rows[0]]

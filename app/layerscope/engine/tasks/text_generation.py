@@ -10,11 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.core.errors import BadInputError
-from layerscope.core.sampling import choose
+from layerscope.core.sampling import choose, softmax
 from layerscope.engine.steps import Runner, Step
 from layerscope.engine.tasks import sampling_settings
-from layerscope.engine.tasks.base import Pictures, Prepared, Settings
-from layerscope.engine.tasks.generating import TextRun, writes_in_place
+from layerscope.engine.tasks.base import Pictures, Prepared, Settings, TaskContext
+from layerscope.engine.tasks.generating import (
+    Inside,
+    TextRun,
+    inside_of,
+    writes_in_place,
+)
 from layerscope.engine.tasks.text_purpose import NEXT
 from layerscope.engine.tasks.text_reading import Reading
 from layerscope.engine.tasks.text_task import PreparedText, TextTask, whole
@@ -36,8 +41,12 @@ class TextGeneration(TextTask):
     title: ClassVar[str] = "Text generation"
     kind: ClassVar[str] = NEXT
 
+    def __init__(self, context: TaskContext) -> None:
+        super().__init__(context)
+        self._tapped: Inside | None = None
+
     @classmethod
-    def suits(cls, context: Any) -> float:
+    def suits(cls, context: TaskContext) -> float:
         """Look for logits of the next token, and no encoder."""
         found = super().suits(context)
         encoder = any("encoder" in info.name for info in context.inputs)
@@ -97,7 +106,14 @@ class TextGeneration(TextTask):
             self.purpose.output.name,
             n_logits=self.n_logits,
             longest=longest,
+            inside=self._inside() if settings.get("keep_inside") is True else None,
         )
+
+    def _inside(self) -> Inside:
+        """Return what of the inside can be kept; found out once."""
+        if self._tapped is None:
+            self._tapped = inside_of(self.context.model, self.purpose.output.name)
+        return self._tapped
 
     @property
     def n_logits(self) -> int:
@@ -111,7 +127,8 @@ class TextGeneration(TextTask):
         """Run from the tokens `start` to the end."""
         sampling = sampling_settings.sampling_of(settings)
         forced = self._forced(settings)
-        n_new = whole(settings, "max_new_tokens", 64, 1, sampling_settings.MOST_NEW)
+        least = 0 if forced else 1  # a text that was made before is only looked at
+        n_new = whole(settings, "max_new_tokens", 64, least, sampling_settings.MOST_NEW)
         ends: tuple[int, ...] = ()
         if settings.get("stop_at_end", True) is True:
             ends = self.reader.special_ids("eos_token")
@@ -121,7 +138,8 @@ class TextGeneration(TextTask):
             known = len(rows) == 1 + len(forced)
             told.add(token, rows[at] if known else None, given=True)
         row = rows[-1]
-        while True:
+        told.stopped = "" if n_new else "length"
+        while not told.stopped:
             seen = run.ids if sampling.repetition_penalty != 1.0 else ()
             token = choose(row, sampling, seen, step=len(told.made))
             told.add(token, row)
@@ -193,6 +211,7 @@ class Told:
         self._first_s = -1.0
         self._n_first = 0
         self._newest_s = -1.0
+        self._ends = frozenset(task.reader.special_ids("eos_token"))
         tail = self.prompt[-_BEFORE:]
         self._tail, self._before = tail, self._reader.tokenizer.decode(tail)
 
@@ -250,29 +269,28 @@ class Told:
         return Step(answer=Answer(parts=(part,)), tokens=tokens)
 
     def _new(self) -> tuple[Token, ...]:
-        tokens = tuple(self._named(token, row) for token, row in self._waiting)
-        self._waiting.clear()
-        self._tokens += tokens
-        return tokens
-
-    def _named(self, token: int, row: npt.NDArray[Any] | None) -> Token:
+        """Return what waits as tokens, with their probabilities and alternatives."""
+        waiting, self._waiting = self._waiting, []
         reader = self._reader
-        if row is None:
-            return Token(id=token, text=reader.piece(token))
-        logits = row.astype(np.float32, copy=False)
-        top = best(logits, N_ALTERNATIVES)
-        shifted = logits - logits[top[0]]
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = float(np.nansum(np.exp(shifted, out=shifted.copy())))
-            chances = np.exp(shifted[top]) / total
-            chance = float(np.exp(shifted[token]) / total)
-        return Token(
-            id=token,
-            text=reader.piece(token),
-            probability=chance if np.isfinite(chance) else 0.0,
-            alternatives=reader.alternatives(top, np.nan_to_num(chances)),
-            special=token in reader.special_ids("eos_token"),
-        )
+        known = [row for _, row in waiting if row is not None]
+        ranked = iter(_ranked(known, [t for t, row in waiting if row is not None]))
+        tokens = []
+        for token, row in waiting:
+            if row is None:
+                tokens.append(Token(id=token, text=reader.piece(token)))
+                continue
+            chance, top, chances = next(ranked)
+            tokens.append(
+                Token(
+                    id=token,
+                    text=reader.piece(token),
+                    probability=chance,
+                    alternatives=reader.alternatives(top, chances),
+                    special=token in self._ends,
+                )
+            )
+        self._tokens += tokens
+        return tuple(tokens)
 
     def _text(self) -> str:
         whole_text = self._reader.tokenizer.decode([*self._tail, *self.made])
@@ -301,3 +319,18 @@ class Told:
         if wiring.length:
             ids = ids[-wiring.length :]
         self._runner.feeds = {**wiring.feeds(ids), **wiring.first_state()}
+
+
+def _ranked(
+    rows: list[npt.NDArray[Any]], tokens: list[int]
+) -> list[tuple[float, npt.NDArray[np.int64], npt.NDArray[Any]]]:
+    """Return each token's probability, the likeliest tokens and their probabilities."""
+    if not rows:
+        return []
+    logits = np.stack(rows).astype(np.float32, copy=False)
+    chances = softmax(logits)
+    found = []
+    for row, token in zip(chances, tokens, strict=True):
+        top = best(row, N_ALTERNATIVES)
+        found.append((float(row[token]), top, row[top]))
+    return found

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import (
 from layerscope.core.colours import distinct
 from layerscope.protocol.answers import (
     BoxesAnswer,
+    Denoising,
     Embeddings,
     FilledMask,
     GeneratedText,
@@ -31,9 +33,11 @@ from layerscope.protocol.answers import (
     TensorsAnswer,
     TextAnswer,
     TokenLabels,
+    VariationGrid,
 )
 from layerscope.ui import theme
 from layerscope.ui.panels.base import title_button
+from layerscope.ui.panels.denoising import DenoisingView, VariationGridView
 from layerscope.ui.panels.generated_text import GeneratedTextView
 from layerscope.ui.panels.part_view import PartView, Pictures
 from layerscope.ui.panels.tensor_list import TensorList
@@ -72,11 +76,20 @@ class ScoresView(PartView):
 
 
 class PictureView(PartView):
-    """A picture, and the one it came from."""
+    """A picture, and the one it came from.
+
+    Attributes
+    ----------
+    clicked : Signal(float, float)
+        Where, in shares of the picture.
+    """
+
+    clicked = Signal(float, float)
 
     def __init__(self, controller: Any) -> None:
         super().__init__(controller)
         self.view = CompareView("Picture that the model made")
+        self.view.clicked.connect(self.clicked)
         self.view.table_wanted.connect(self.show_table)
         self._modes = QWidget()
         row = QHBoxLayout(self._modes)
@@ -105,6 +118,10 @@ class PictureView(PartView):
         before = _find(pictures, part.compare)
         self.view.set_before(before)
         self._modes.setVisible(before is not None)
+
+    def picture_to_save(self) -> npt.NDArray[np.uint8] | None:
+        """Return what the model made."""
+        return self.view.pixels
 
     def set_mode(self, mode: str) -> None:
         """Change how before and after are shown."""
@@ -283,6 +300,8 @@ VIEWS: dict[type[Part], type[PartView]] = {
     FilledMask: FilledMaskView,
     TokenLabels: TokenLabelsView,
     Embeddings: EmbeddingsView,
+    Denoising: DenoisingView,
+    VariationGrid: VariationGridView,
 }
 
 

@@ -87,8 +87,9 @@ class GeneratedTextView(PartView):
         choose_token(self.controller, place)
 
     def go_back(self, branch: int) -> None:
-        """Show another branch, and have the model look at it again."""
-        continue_from(self.controller, self.tree.go_back(branch))
+        """Show another branch, and have the model read it again."""
+        ids = self.tree.go_back(branch)
+        continue_from(self.controller, ids, max_new_tokens=0)
 
     def menu(self) -> QMenu:
         """Return the branches as a menu, each below the one it left."""
@@ -124,12 +125,7 @@ class GeneratedTextView(PartView):
         QGuiApplication.clipboard().setText("".join(token.text for token in tokens))
 
     def _go_on(self) -> None:
-        n = self.controller.session.settings.get("max_new_tokens")
-        if n is None:
-            specs = self.controller.session.setting_specs
-            n = next((s.default for s in specs if s.name == "max_new_tokens"), 64)
-        ids = self.tree.go_back(self.tree.current)
-        continue_from(self.controller, ids, max_new_tokens=len(ids) + int(n))
+        continue_from(self.controller, self.tree.go_back(self.tree.current))
 
 
 def _call(function: Any, value: int, _checked: bool = False) -> None:

@@ -110,7 +110,8 @@ class HeadReading:
         least, most = min(self.heads), max(self.heads)
         heads = str(most) if least == most else f"{least} to {most}"
         n = len(self.layers)
-        return f"{n} {'layer' if n == 1 else 'layers'} × {heads} heads"
+        words = "head" if most == 1 else "heads"
+        return f"{n} {'layer' if n == 1 else 'layers'} × {heads} {words}"
 
     def head_name(self) -> str:
         """Name the chosen head: ``"layer 2 · head 1"``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from layerscope.protocol.answers import (
     AnswerPart,
     BoxesAnswer,
+    Denoising,
     Embeddings,
     FilledMask,
     GeneratedText,
@@ -28,10 +28,12 @@ from layerscope.protocol.answers import (
     TensorsAnswer,
     TextAnswer,
     TokenLabels,
+    VariationGrid,
 )
-from layerscope.ui.panels.answer_views import VIEWS
-from layerscope.ui.panels.base import Panel
+from layerscope.ui.panels.answer_views import VIEWS, PictureView
+from layerscope.ui.panels.base import Panel, title_button
 from layerscope.ui.panels.part_view import PartView
+from layerscope.ui.panels.saving import save_picture
 
 _WORDS: dict[type[AnswerPart], str] = {
     Scores: "classes",
@@ -44,6 +46,8 @@ _WORDS: dict[type[AnswerPart], str] = {
     FilledMask: "the gaps filled",
     TokenLabels: "what each word is",
     Embeddings: "texts as points, near where alike",
+    Denoising: "picture as it denoises",
+    VariationGrid: "variations",
 }
 _TASK_WORDS = {
     "tensors": "as tensors",
@@ -56,7 +60,10 @@ _TASK_WORDS = {
     "text-generation": "as text",
     "fill-mask": "fills gaps",
     "token-classification": "as labelled words",
-    "feature-extraction": "as embeddings",
+    "text-embedding": "as embeddings",
+    "question-answering": "as an answer",
+    "diffusion": "out of noise",
+    "latent-to-picture": "as a picture",
 }
 
 
@@ -86,6 +93,11 @@ class OutputPanel(Panel):
         self.task.setAccessibleName("What the outputs are taken for")
         self.task.setToolTip("What the model is used for")
         self.task.activated.connect(self._choose_task)
+        self.save = title_button(
+            "Save", "Save the picture and what it was made with (Ctrl+S)"
+        )
+        self.save.clicked.connect(lambda: self.save_as())
+        self.add_action(self.save)
         self.add_action(self.task)
         events = controller.session.events
         for signal in (
@@ -101,6 +113,8 @@ class OutputPanel(Panel):
             events.tokens,
             events.token,
             events.running,
+            events.step,
+            events.looked_step,
         ):
             self.listen(signal)
 
@@ -118,22 +132,52 @@ class OutputPanel(Panel):
             self._empty.set_text(self._why_empty())
             self._pages.setCurrentWidget(self._empty)
             self.set_clause("")
+            self.save.hide()
             return
         kinds = [type(part) for part in parts]
         if kinds != [kind for kind, _, _ in self._views]:
             self._make_views(kinds)
         frame = self.controller.pictures.frame
-        pictures: Mapping[str, npt.NDArray[np.uint8]] = (
-            {} if frame is None else frame.pictures
+        pictures: dict[str, npt.NDArray[np.uint8]] = (
+            {} if frame is None else dict(frame.pictures)
         )
-        for number, (part, (_, view, label)) in enumerate(
-            zip(parts, self._views, strict=True)
-        ):
+        shown = list(zip(parts, self._views, strict=True))
+        # Views of how a picture comes about may have another one shown: they are first.
+        shown.sort(key=lambda pair: isinstance(pair[1][1], PictureView))
+        for part, (_, view, label) in shown:
             label.setText(part.title)
-            label.setVisible(bool(part.title) and number > 0)
+            label.setVisible(bool(part.title) and part is not parts[0])
             view.show_part(part, pictures)
+            pictures.update(view.instead)
         self._pages.setCurrentWidget(self._content)
         self.set_clause(parts[0].title or _WORDS.get(kinds[0], ""))
+        self.save.setVisible(self._to_save() is not None)
+
+    def save_as(self, path: str = "") -> None:
+        """Write the picture that is shown, after asking where to.
+
+        Parameters
+        ----------
+        path : str
+            A .png file; where it is empty, the user is asked.
+        """
+        view = self._to_save()
+        pixels = None if view is None else view.picture_to_save()
+        if pixels is not None:
+            save_picture(self, self.controller, pixels, self._metadata(), path)
+
+    def _to_save(self) -> PartView | None:
+        views = [view for view in self.views if view.isVisibleTo(self)]
+        return next((v for v in views if v.picture_to_save() is not None), None)
+
+    def _metadata(self) -> str:
+        """Return what the picture shown was made with, empty where nobody knows."""
+        answer = self.controller.session.answer
+        told = next((view.metadata for view in self.views if view.metadata), "")
+        if told or any(view.instead for view in self.views) or answer is None:
+            return told
+        pictures = [p for p in answer.parts if isinstance(p, PictureAnswer)]
+        return str(pictures[0].metadata) if pictures else ""
 
     def _make_views(self, kinds: list[type[AnswerPart]]) -> None:
         for _, view, label in self._views:
@@ -142,16 +186,29 @@ class OutputPanel(Panel):
                 widget.setParent(None)
                 widget.deleteLater()
         self._views = []
-        for number, kind in enumerate(kinds):
+        standing_for = {VIEWS[kind].stands_for for kind in kinds}
+        places = {True: 0, False: 0}
+        for kind in kinds:
             view = VIEWS[kind](self.controller)
+            view.changed.connect(self.mark_stale)
             label = QLabel()
             label.setProperty("role", "heading")
-            column = self._rest if number else self._first
+            large = VIEWS[kind].stands_for in kinds
+            large = large or (not self._views and kind not in standing_for)
+            column = self._first if large else self._rest
             column.addWidget(label)
             column.addWidget(view, 1)
+            if kind in standing_for:
+                view.hide()
+            else:
+                places[large] += 1
             self._views.append((kind, view, label))
-        self._row.setStretch(1, 2 if len(kinds) > 1 else 0)
-        self._row.setSpacing(16 if len(kinds) > 1 else 0)
+        for _, view, _ in self._views:
+            if isinstance(view, PictureView):
+                for _, other, _ in self._views:
+                    view.clicked.connect(other.picture_clicked)
+        self._row.setStretch(1, 2 if places[False] else 0)
+        self._row.setSpacing(16 if places[False] else 0)
 
     def _why_empty(self) -> str:
         session = self.controller.session

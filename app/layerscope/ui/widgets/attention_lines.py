@@ -20,13 +20,14 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar
 
 from layerscope.ui import theme
+from layerscope.ui.widgets.matrix_pyramid import bright
 from layerscope.ui.widgets.paint_clock import painting
 
 _ROW = 20.0
 _EDGE = 8.0
 _SPACE = 12.0
 _WIDEST_WORD = 90.0
-_LEAST_WEIGHT = 0.02
+_LEAST_STRENGTH = 0.04  # of the weight that is drawn strongest
 _LINES_A_TOKEN = 6
 _FAINT = 0.16
 _PITCH = 17.0
@@ -64,6 +65,7 @@ class AttentionLines(QAbstractScrollArea):
         self.viewport().setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
         self._weights: Weights = np.zeros((0, 0), np.float32)
+        self._top = 1.0
         self._words: tuple[Sequence[str], Sequence[str]] = ((), ())
         self._middles: tuple[list[float], list[float]] = ([], [])
         self._margin = 0.0
@@ -95,6 +97,7 @@ class AttentionLines(QAbstractScrollArea):
             Words of the lower and the upper row.
         """
         self._weights = weights
+        self._top = bright(weights) or 1.0
         self._strongest = {}
         if (keys, queries) != self._words:
             self._words = (keys, queries)
@@ -184,7 +187,8 @@ class AttentionLines(QAbstractScrollArea):
                         strong = (row, place) == (0, int(key))
                         self._paint_line(painter, query, int(key), strong, faint)
             if row == 1:
-                for key in np.flatnonzero(self._weights[place] >= _LEAST_WEIGHT / 2):
+                least = _LEAST_STRENGTH / 2 * self._top
+                for key in np.flatnonzero(self._weights[place] >= least):
                     self._paint_line(painter, place, int(key), True, 1.0)
             self._paint_words(painter, row, place)
 
@@ -210,14 +214,14 @@ class AttentionLines(QAbstractScrollArea):
             line = self._weights[query]
             n = min(_LINES_A_TOKEN, len(line))
             most = np.argpartition(line, len(line) - n)[-n:]
-            found = most[line[most] >= _LEAST_WEIGHT]
+            found = most[line[most] >= _LEAST_STRENGTH * self._top]
             self._strongest[query] = found
         return found
 
     def _paint_line(
         self, painter: QPainter, query: int, key: int, strong: bool, faint: float
     ) -> None:
-        weight = float(self._weights[query, key])
+        weight = min(1.0, float(self._weights[query, key]) / self._top)
         start, end = self.middle(1, query), self.middle(0, key)
         upright = self.upright
         bend = (start.x() - end.x() if upright else start.y() - end.y()) * 0.5

@@ -36,11 +36,14 @@ class ImageView(QWidget):
     ----------
     hovered : Signal(int, int)
         Column and row of the pixel under the pointer; -1, -1 when it leaves.
+    clicked : Signal(float, float)
+        Where the left button was let go, in shares of the picture, 0 to 1.
     table_wanted : Signal
         The user asked for the numbers.
     """
 
     hovered = Signal(int, int)
+    clicked = Signal(float, float)
     table_wanted = Signal()
 
     def __init__(self, name: str) -> None:
@@ -155,6 +158,16 @@ class ImageView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Report the pixel under the pointer."""
         self.hovered.emit(*self.pixel_at(event.position()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Report a click on the picture."""
+        target = self.picture_rect()
+        at = event.position()
+        if event.button() == Qt.MouseButton.LeftButton and target.contains(at):
+            self.clicked.emit(
+                (at.x() - target.left()) / target.width(),
+                (at.y() - target.top()) / target.height(),
+            )
 
     def leaveEvent(self, event: object) -> None:  # noqa: N802
         """Report that the pointer left."""
