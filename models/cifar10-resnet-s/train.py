@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.cifar10_resnet import train_and_publish
-from training.classifier import Recipe
+from training.classifier import Cycle, Recipe
 
 if __name__ == "__main__":
     train_and_publish(
         Path(__file__).parent,
         widths=(24, 72, 72),
         title="small",
-        recipe=Recipe(epochs=14, second_epochs=0),
+        recipe=Recipe(cycles=(Cycle(14),)),
     )

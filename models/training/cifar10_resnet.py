@@ -16,7 +16,7 @@ def train_and_publish(
     *,
     widths: tuple[int, int, int],
     title: str,
-    recipe: classifier.Recipe | None = None,
+    recipe: classifier.Recipe,
 ) -> None:
     """Train one network, export it, measure it with onnxruntime, write its card.
 
@@ -28,14 +28,13 @@ def train_and_publish(
         See `ResNet`.
     title : str
         The word for its size in the card.
-    recipe : Recipe, optional
-        How long and how fast; the recipe's own defaults without.
+    recipe : Recipe
+        How long and how fast.
     """
     quick_run = quick.arguments(folder.name).quick
     quick.threads()
     torch.manual_seed(0)
     network = ResNet(widths)
-    recipe = recipe or classifier.Recipe()
     train_split, test_split = cifar10.load(limit_per_class=64 if quick_run else None)
     trained = classifier.train(
         network,

@@ -19,20 +19,45 @@ from training import cifar10
 from training.resnet import Norm, ResNet
 
 
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One rise and fall of the learning rate.
+
+    Attributes
+    ----------
+    epochs : int
+    share : float
+        Its peak, as a share of the recipe's.
+    last : float
+        Where it ends, as a share of its own peak.
+    shift : int
+        Pixels a picture is moved at most.
+    """
+
+    epochs: int
+    share: float = 1.0
+    last: float = 0.07
+    shift: int = 2
+
+    def rate(self, done: float) -> float:
+        """Return the share of the recipe's peak at `done`, 0 to 1, of the cycle."""
+        if done < 0.23:
+            return self.share * (0.2 + 0.8 * done / 0.23)
+        return self.share * (1 - (1 - self.last) * (done - 0.23) / 0.77)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """How long and how fast to train.
 
     Attributes
     ----------
-    epochs, second_epochs : int
-        Of a first cycle of the learning rate, and of a second one.
+    cycles : tuple of Cycle
+        One after the other.
     batch_size : int
     learning_rate : float
         Peak, for the mean loss of a batch; it rises to it over the first 23 % of a
-        cycle from a fifth of it, and falls to 7 % of it.
-    second_share : float
-        Of that peak, for the second cycle, which falls to nothing.
+        cycle from a fifth of it.
     bias_factor : float
         How much faster the biases of the normalisations learn.
     momentum : float
@@ -40,8 +65,6 @@ class Recipe:
     weight_decay : float
         Per step, not multiplied by the learning rate.
     label_smoothing : float
-    shift : int
-        Pixels a picture is moved at most.
     lookahead_steps : int
         After so many steps the weights are pulled back to their average, the less
         the further the training (Zhang et al., "Lookahead Optimizer", 2019,
@@ -49,33 +72,33 @@ class Recipe:
     seed : int
     """
 
-    epochs: int = 14
-    second_epochs: int = 10
+    cycles: tuple[Cycle, ...]
     batch_size: int = 512
     learning_rate: float = 0.75
-    second_share: float = 0.5
     bias_factor: float = 64.0
     momentum: float = 0.85
     weight_decay: float = 1e-3
     label_smoothing: float = 0.2
-    shift: int = 2
     lookahead_steps: int = 5
     seed: int = 0
 
     @property
     def total_epochs(self) -> int:
-        """Epochs of both cycles."""
-        return self.epochs + self.second_epochs
+        """Epochs of all cycles."""
+        return sum(cycle.epochs for cycle in self.cycles)
+
+    def cycle_at(self, epoch: float) -> tuple[Cycle, float]:
+        """Return the cycle at a point in time, in epochs, and its share done."""
+        for cycle in self.cycles:
+            if epoch < cycle.epochs:
+                return cycle, epoch / cycle.epochs
+            epoch -= cycle.epochs
+        return self.cycles[-1], 1.0
 
     def rate(self, epoch: float) -> float:
         """Return the share of the peak rate at a point in time, in epochs."""
-        share, last, done = 1.0, 0.07, epoch / self.epochs
-        if done >= 1:
-            share, last = self.second_share, 0.0
-            done = (epoch - self.epochs) / max(1, self.second_epochs)
-        if done < 0.23:
-            return share * (0.2 + 0.8 * done / 0.23)
-        return share * (1 - (1 - last) * (done - 0.23) / 0.77)
+        cycle, done = self.cycle_at(epoch)
+        return cycle.rate(done)
 
     def average_decay(self, done: float) -> float:
         """Return how much of the average the weights are pulled back to."""
@@ -149,7 +172,7 @@ def train(
             min(recipe.batch_size, len(train_split.labels)),
             generator,
             epoch=epoch,
-            shift=recipe.shift,
+            shift=recipe.cycle_at(epoch)[0].shift,
         )
         for step, (pictures, labels) in enumerate(batches):
             number = epoch * steps_per_epoch + step

@@ -69,6 +69,8 @@ class FirstInputs:
             wanted = slot.kind == "picture" and not slot.optional
             if wanted and slot.name not in chosen and picture:
                 chosen[slot.name] = picture
+            if slot.example and slot.name not in chosen:
+                chosen[slot.name] = TypedText.of(slot.example)
         if opening:
             users = list(carried.values())
             self._given = tuple(s for s in chosen.values() if s not in users)

@@ -352,6 +352,8 @@ class InputSlot(Value, frozen=True, kw_only=True):
         An output of the same shape whose last value can be fed back, or empty.
     optional : bool
         Whether nothing need be given, so that no sample stands in.
+    example : str
+        What a slot of text takes where it is given none.
     """
 
     name: str
@@ -360,6 +362,7 @@ class InputSlot(Value, frozen=True, kw_only=True):
     note: str = ""
     feedback: str = ""
     optional: bool = False
+    example: str = ""
 
 
 class SettingSpec(Value, frozen=True, kw_only=True):
@@ -367,16 +370,12 @@ class SettingSpec(Value, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    name : str
-        Key in `Run.settings`.
-    kind : str
-        choice, float, int, bool, text, triple (of floats) or size (height first).
+    name, kind : str
+        Key in `Run.settings`; choice, float, int, bool, text, triple or size.
     default : object
         The guess.
-    group : str
-        Heading it is listed under: ``"Preprocessing"``, ``"Boxes"``, ….
-    help : str
-        One sentence for the tooltip.
+    group, help : str
+        Heading it is listed under, ``"Boxes"`` say, and a sentence for the tooltip.
     """
 
     name: str

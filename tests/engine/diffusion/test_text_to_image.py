@@ -254,7 +254,7 @@ def test_flow_transformer_takes_joined_texts(engine, tmp_path):
     engine.run({"prompt": PROMPT}, {"steps": 4})
     feeds = engine.model.feeds
 
-    assert feeds["encoder_hidden_states"].shape == (2, 16, 20)
+    assert feeds["encoder_hidden_states"].shape == (2, 8 + 256, 20)
     assert feeds["pooled_projections"].shape == (2, 12)
     assert feeds["timestep"].shape == (2,)
     assert not feeds["encoder_hidden_states"][:, 8:].any()  # no third encoder

@@ -246,9 +246,7 @@ def test_settings_draw_again_without_the_model_running(decoder_folders, kept):
 @pytest.mark.parametrize(
     "kind", ["unfused with IsNaN", "Attention-23", "GroupQueryAttention"]
 )
-def test_every_step_can_leave_its_attention_and_its_stream(
-    decoder_folders, kept, kind
-):
+def test_every_step_can_leave_its_attention_and_its_stream(decoder_folders, kept, kind):
     kept.open(decoder_folders(kind))
     settings = {"greedy": True, "max_new_tokens": 4, "keep_inside": True}
     kept.run({"text": TokenIds(ids=tuple(PROMPT))}, settings)

@@ -54,8 +54,10 @@ def found_in(proto: onnx.ModelProto, words: str, sample: str) -> list[CrossAtten
     producer: dict[str, int] = {}
     for index, node in enumerate(nodes):
         seen = 0
-        for name in names_used(node):
-            seen |= reached.get(name, 0)
+        # A size that is read off a tensor says nothing of its values.
+        if node.op_type not in ("Shape", "Size"):
+            for name in names_used(node):
+                seen |= reached.get(name, 0)
         for name in node.output:
             reached[name] = seen
             producer[name] = index

@@ -174,7 +174,7 @@ class Prompts:
         missing = max(0, width - hidden.shape[-1])
         hidden = np.pad(hidden, ((0, 0), (0, 0), (0, missing)))
         if long is None:
-            long = np.zeros((1, hidden.shape[1], width), dtype=hidden.dtype)
+            long = np.zeros((1, LONG_LENGTH, width), dtype=hidden.dtype)
         return np.concatenate([hidden, long.astype(hidden.dtype)], axis=1)
 
     def ids(self, encoder: str, text: str) -> tuple[Array, tuple[Word, ...], list[str]]:

@@ -8,7 +8,7 @@ of one long buffer, that buffer is bound to both once and for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -37,6 +37,9 @@ class Decoder:
         The output that comes out of each step, the logits.
     kept : sequence of str
         Outputs besides that are to be had with each step.
+    held : collection of str
+        Inputs that are fed back once and then stay: what a decoder has made of an
+        encoder's states in its first step.
     shared : bool
         Whether each input that is fed back and its output are one buffer, long
         enough for the whole text.
@@ -55,6 +58,7 @@ class Decoder:
         wanted: str,
         kept: Sequence[str] = (),
         *,
+        held: Collection[str] = (),
         shared: bool = False,
     ) -> None:
         self._session = session
@@ -63,6 +67,8 @@ class Decoder:
         self._fed_back = {a: b for a, b in fed_back.items() if b in there}
         self._out = [wanted, *kept]
         self._names = [*self._out, *self._fed_back.values()]
+        self._held = frozenset(held)
+        self._begun = False
         self._shared = shared
         self._device = "cuda" if "CUDA" in main_provider(session) else "cpu"
         self._plain = self._device == "cpu" and not shared
@@ -73,6 +79,7 @@ class Decoder:
     def begin(self, state: Mapping[str, Array]) -> None:
         """Start anew from the first values of what is fed back, and of the rest."""
         self._state = dict(state)
+        self._begun = False
         if self._binding is None:
             return
         self._binding.clear_binding_inputs()
@@ -119,9 +126,15 @@ class Decoder:
     def _plainly(self, feeds: Mapping[str, Array], cancel: CancelToken) -> list[Array]:
         with run_options(cancel) as options:
             found = self._session.run(self._names, {**feeds, **self._state}, options)
-        self._state.update(zip(self._fed_back, found[len(self._out) :], strict=True))
+        self._feed_back(found[len(self._out) :])
         values: list[Array] = found[: len(self._out)]
         return values
+
+    def _feed_back(self, values: Sequence[Any]) -> None:
+        for name, value in zip(self._fed_back, values, strict=True):
+            if not self._begun or name not in self._held:
+                self._state[name] = value
+        self._begun = True
 
     def _bound(self, feeds: Mapping[str, Array], cancel: CancelToken) -> list[Array]:
         binding = self._binding
@@ -143,7 +156,5 @@ class Decoder:
             self._session.run_with_iobinding(binding, options)
         found = binding.get_outputs()
         if not self._shared:
-            self._state.update(
-                zip(self._fed_back, found[len(self._out) :], strict=True)
-            )
+            self._feed_back(found[len(self._out) :])
         return [value.numpy() for value in found[: len(self._out)]]

@@ -16,6 +16,7 @@ from layerscope.engine.tasks.tensors import Tensors
 from layerscope.engine.tasks.text_classification import TextClassification
 from layerscope.engine.tasks.text_embedding import TextEmbedding
 from layerscope.engine.tasks.text_generation import TextGeneration
+from layerscope.engine.tasks.text_to_text import TextToText
 from layerscope.engine.tasks.token_classification import TokenClassification
 
 TASKS: tuple[type[Task], ...] = (
@@ -24,6 +25,7 @@ TASKS: tuple[type[Task], ...] = (
     Segmentation,
     ImageToImage,
     TextGeneration,
+    TextToText,
     TextClassification,
     TokenClassification,
     FillMask,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from layerscope.core.preprocessing import Placement, Preprocessing
 from layerscope.engine.model.folders import ModelFolder
 from layerscope.engine.model.reading import OnnxModel
+from layerscope.engine.model.value_types import describe_value
 from layerscope.engine.sources import Sources
 from layerscope.protocol.answers import Answer
 from layerscope.protocol.inputs import InputSource, SettingValue
@@ -36,6 +37,22 @@ class TaskContext:
     folder: ModelFolder
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
+
+    @classmethod
+    def of(cls, model: OnnxModel, folder: ModelFolder) -> TaskContext:
+        """Return the context of another graph of the same folder."""
+        graph = model.proto.graph
+        weights = {tensor.name for tensor in graph.initializer}
+        return cls(
+            model=model,
+            folder=folder,
+            inputs=tuple(
+                describe_value(value)
+                for value in graph.input
+                if value.name not in weights
+            ),
+            outputs=tuple(describe_value(value) for value in graph.output),
+        )
 
 
 @dataclass(slots=True)

@@ -90,6 +90,8 @@ class TextRun:
         The graph, where it is not the shown one.
     fixed : dict
         What other inputs get in each step: an encoder's states.
+    state : dict
+        First values of what is fed back, where they are not empty.
     inside : Inside, optional
         What is to be kept of each step besides.
     """
@@ -104,6 +106,7 @@ class TextRun:
         longest: int = 0,
         component: str = "",
         fixed: Feeds | None = None,
+        state: Feeds | None = None,
         inside: Inside | None = None,
     ) -> None:
         self._runner = runner
@@ -115,9 +118,10 @@ class TextRun:
             logits,
             tuple(inside.names.values()) if inside is not None else (),
             edit=inside.edit if inside is not None else None,
+            held=[item.info.name for item in wiring.carried if item.cross],
             shared=bool(longest),
         )
-        self._decoder.begin(wiring.first_state(longest))
+        self._decoder.begin({**wiring.first_state(longest), **(state or {})})
         self.ids: list[int] = []
         last = (wiring.ids.shape or (None,))[-1]
         self._one_by_one = bool(wiring.states) or last == 1

@@ -31,7 +31,7 @@ class QuestionAnswering(TextTask):
 
     def slots(self) -> tuple[InputSlot, ...]:
         """List the question and the text."""
-        return (self.slot(_QUESTION), self.slot(_CONTEXT))
+        return (self.slot(_QUESTION, _EXAMPLE[0]), self.slot(_CONTEXT, _EXAMPLE[1]))
 
     def prepare(self, sources: Sources, inputs: Inputs, settings: Settings) -> Prepared:
         """Make the feeds of the question and the text as a pair."""

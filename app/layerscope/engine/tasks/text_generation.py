@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,13 @@ from layerscope.core.errors import BadInputError
 from layerscope.core.sampling import choose, softmax
 from layerscope.engine.steps import Runner, Step
 from layerscope.engine.tasks import sampling_settings
-from layerscope.engine.tasks.base import Pictures, Prepared, Settings, TaskContext
+from layerscope.engine.tasks.base import (
+    Feeds,
+    Pictures,
+    Prepared,
+    Settings,
+    TaskContext,
+)
 from layerscope.engine.tasks.generating import (
     Inside,
     TextRun,
@@ -109,6 +115,16 @@ class TextGeneration(TextTask):
             inside=self._inside() if settings.get("keep_inside") is True else None,
         )
 
+    def whole_feeds(self, tokens: list[int]) -> Feeds:
+        """Return feeds of a whole text at once; nothing where the graph takes steps."""
+        wiring = self.purpose.wiring
+        ids = np.array(tokens, dtype=np.int64)
+        if (wiring.ids.shape or (None,))[-1] == 1:
+            return {}
+        if wiring.length:
+            ids = ids[-wiring.length :]
+        return {**wiring.feeds(ids), **wiring.first_state()}
+
     def _inside(self) -> Inside:
         """Return what of the inside can be kept; found out once."""
         if self._tapped is None:
@@ -189,6 +205,8 @@ class Told:
         Whose keepsakes take the logits of each step.
     reading : Reading
         The prompt.
+    start : sequence of int, optional
+        What the made tokens come after, where that is not the prompt.
 
     Attributes
     ----------
@@ -197,12 +215,18 @@ class Told:
         As `GeneratedText.stopped`.
     """
 
-    def __init__(self, task: TextGeneration, runner: Runner, reading: Reading) -> None:
+    def __init__(
+        self,
+        task: TextGeneration,
+        runner: Runner,
+        reading: Reading,
+        start: Sequence[int] | None = None,
+    ) -> None:
         self._task = task
         self._reader = task.reader
         self._runner = runner
         self._reading = reading
-        self.prompt = list(reading.encoded.ids)
+        self.prompt = list(reading.encoded.ids if start is None else start)
         self.made: list[int] = []
         self.stopped = ""
         self._tokens: list[Token] = []
@@ -311,14 +335,9 @@ class Told:
                 "made": np.array(self.made, dtype=np.int64),
             },
         )
-        wiring = self._task.purpose.wiring
-        ids = np.array([*self.prompt, *self.made], dtype=np.int64)
-        last = (wiring.ids.shape or (None,))[-1]
-        if last == 1:
-            return
-        if wiring.length:
-            ids = ids[-wiring.length :]
-        self._runner.feeds = {**wiring.feeds(ids), **wiring.first_state()}
+        found = self._task.whole_feeds([*self.prompt, *self.made])
+        if found:
+            self._runner.feeds = found
 
 
 def _ranked(

@@ -71,13 +71,14 @@ class TextTask:
         """List the text."""
         return (self.slot(SLOT),)
 
-    def slot(self, name: str) -> InputSlot:
-        """Describe a slot that takes a text."""
+    def slot(self, name: str, example: str = "") -> InputSlot:
+        """Describe a slot that takes a text; it shows its example at first."""
         return InputSlot(
             name=name,
             kind="text",
             tensor=self.purpose.wiring.ids,
             note=self.reader.note,
+            example=example or self.reader.example(),
         )
 
     def settings(self) -> tuple[SettingSpec, ...]:

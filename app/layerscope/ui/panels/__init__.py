@@ -153,6 +153,23 @@ PANELS: tuple[PanelSpec, ...] = (
         factory=f"{_HERE}.experts:ExpertsPanel",
     ),
     PanelSpec(
+        name="steps",
+        title="Steps",
+        tab_of="activations",
+        lens="denoising-steps",
+        first=True,
+        weight=110,
+        factory=f"{_HERE}.steps:StepsPanel",
+    ),
+    PanelSpec(
+        name="words",
+        title="Words",
+        tab_of="activations",
+        lens="cross-attention",
+        weight=110,
+        factory=f"{_HERE}.words:WordsPanel",
+    ),
+    PanelSpec(
         name="inspector",
         title="Inspector",
         area="right",
