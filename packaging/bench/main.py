@@ -2,7 +2,9 @@
 
 It takes half an hour. ``QUICK=1`` takes few samples: enough to see that everything
 is measured, not enough to judge by. Names of groups of rows may be given:
-``engine``, ``memory``, ``recovery``, ``window``.
+``engine``, ``memory``, ``recovery``, ``window``, ``text``, ``diffusion``. The last two
+compare with other programs where ``packaging/peers/make_peers.py`` has made their
+environments.
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "app"))
 
-GROUPS = ("engine", "memory", "recovery", "window")
+GROUPS = ("engine", "memory", "recovery", "window", "text", "diffusion")
 
 
 def main(argv: list[str]) -> int:
     """Measure the groups named, all of them by default; return the exit status."""
+    import diffusion_rows
     import engine_rows
     import memory_rows
     import recovery_rows
+    import text_rows
     import window_rows
     from report import Report, heading, say
 
@@ -44,6 +48,10 @@ def main(argv: list[str]) -> int:
         recovery_rows.measure(report, models, kills=2 if quick else 20)
     if "window" in wanted:
         window_rows.measure(report, models, quick=quick)
+    if "text" in wanted:
+        text_rows.measure(report, models, quick=quick)
+    if "diffusion" in wanted:
+        diffusion_rows.measure(report, models, quick=quick)
     report.close()
     return 0
 

@@ -33,6 +33,8 @@ class Row:
     ----------
     value, limit : float
         What came out and the most it may be; the limit is None where there is none.
+    at_least : bool
+        Whether the limit is the least it may be instead.
     unit : str
         ``"×"``, ``"ms"``, ``"s"``, ….
     low, high : float or None
@@ -51,10 +53,17 @@ class Row:
     high: float | None = None
     n: int = 0
     note: str = ""
+    at_least: bool = False
 
     @classmethod
     def of_ratio(
-        cls, name: str, measured: Ratio, limit: float | None = None, note: str = ""
+        cls,
+        name: str,
+        measured: Ratio,
+        limit: float | None = None,
+        note: str = "",
+        *,
+        at_least: bool = False,
     ) -> Self:
         """Return the row of a ratio of medians."""
         medians = f"{measured.first_ms:.2f} / {measured.second_ms:.2f} ms"
@@ -67,12 +76,15 @@ class Row:
             high=measured.high,
             n=measured.n,
             note=f"{medians}; {note}" if note else medians,
+            at_least=at_least,
         )
 
     @property
     def held(self) -> bool | None:
         """Whether the value is within the limit; None without one."""
-        return None if self.limit is None else self.value <= self.limit
+        if self.limit is None:
+            return None
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 @dataclass(slots=True)
@@ -137,7 +149,7 @@ def say(text: str = "") -> None:
 def heading() -> str:
     """Return the head of the table."""
     return (
-        f"{'':<54} {'measured':>10}  {'95 % interval':<17} {'at most':>8} "
+        f"{'':<54} {'measured':>10}  {'95 % interval':<17} {'limit':>9} "
         f"{'':<4} {'n':>5}  note"
     )
 
@@ -145,9 +157,11 @@ def heading() -> str:
 def _line(row: Row) -> str:
     number = f"{row.value:.3f} {row.unit}"
     interval = "" if row.low is None else f"{row.low:.3f} … {row.high:.3f}"
-    limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
-    held = {None: "", True: "ok", False: "OVER"}[row.held]
+    sign = "≥" if row.at_least else "≤"
+    limit = "" if row.limit is None else f"{sign} {row.limit:g} {row.unit}"
+    missed = "LESS" if row.at_least else "OVER"
+    held = {None: "", True: "ok", False: missed}[row.held]
     return (
-        f"{row.name:<54} {number:>10}  {interval:<17} {limit:>8} {held:<4} "
+        f"{row.name:<54} {number:>10}  {interval:<17} {limit:>9} {held:<4} "
         f"{row.n:>5}  {row.note}"
     )

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from tests import text_models
+from tests import text_models, tokenizer_files
 from tests.kept_engine import caller, kept_engine
 from tests.raw_onnxruntime import raw_session
 
@@ -37,7 +37,7 @@ def filler(tmp_path_factory):
     onnx.save(text_models.decoder(cache=False), folder / "model.onnx")
     config = {"architectures": ["TinyForMaskedLM"]}
     (folder / "config.json").write_text(json.dumps(config))
-    text_models.word_tokenizer(folder)
+    tokenizer_files.word_tokenizer(folder)
     return folder
 
 

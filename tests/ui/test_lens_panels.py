@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from tests.fakes.fake_controller import FakeController
 from tests.ui import text_parts
+from tests.ui import window_parts as parts
 from tests.ui.inside import point_at
 
 from layerscope.protocol.messages import AskLens, Failed
@@ -157,6 +158,55 @@ def test_matrix_and_lines_can_be_hidden_but_not_both(shown, controller):
     assert not panel.lines.isVisible()
     panel.as_matrix.click()
     assert panel.matrix.isVisible()
+
+
+def test_a_vision_transformer_looks_at_its_picture(shown, controller, qtbot):
+    session = controller.session
+    session.slots = (parts.picture_slot(),)
+    session.stepped = False
+    controller.pictures.show(parts.frame(input__data=parts.pixels(24, 24)))
+    session.n_runs += 1
+    panel = shown(AttentionPanel)
+    last(controller)[1](text_parts.overview())
+    weights = np.full((17, 17), 0.02, np.float32)
+    weights[0, 1 + 6] = 0.7  # the token of the class looks at patch 6
+    weights[1 + 3, 1 + 9] = 0.8
+    names = tuple(str(n) for n in range(17))
+    last(controller)[1](
+        text_parts.lens_answer(
+            "attention",
+            arrays={"weights": weights},
+            numbers={"grid": (4.0, 4.0, 1.0)},
+            texts={"queries": names, "keys": names},
+        )
+    )
+    panel.refresh()
+    assert panel.patches.isVisible()
+    assert not panel.lines.isVisible()
+    heat, query = panel.reading.patches(-1)
+    assert np.unravel_index(heat.argmax(), heat.shape) == (1, 2)
+    assert query == -1
+    spot = panel.patches.patch_rect(3).center().toPoint()
+    qtbot.mouseClick(panel.patches, Qt.MouseButton.LeftButton, pos=spot)
+    assert session.token == 4
+    heat, query = panel.reading.patches(session.token)
+    assert np.unravel_index(heat.argmax(), heat.shape) == (2, 1)
+    assert query == 3
+    panel.as_lines.click()
+    assert panel.lines.isVisible()
+    assert not panel.patches.isVisible()
+
+
+def test_tokens_in_a_square_number_are_no_picture_by_that(shown, controller):
+    text_parts.write(controller)
+    panel = shown(AttentionPanel)
+    last(controller)[1](text_parts.overview())
+    answer = text_parts.head()
+    answer.numbers["grid"] = (3.0, 3.0, 1.0)
+    last(controller)[1](answer)
+    panel.refresh()
+    assert not panel.over_picture.isVisible()
+    assert panel.lines.isVisible()
 
 
 def test_an_answer_about_another_model_is_not_shown(shown, controller):

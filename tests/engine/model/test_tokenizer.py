@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from tests import text_models
+from tests import tokenizer_files
 
 from layerscope.core.errors import BadInputError
 from layerscope.engine.model import tokenizer as tokenizers
@@ -22,7 +22,7 @@ def loaded(folder, notes=None):
 
 
 def test_words_have_their_places_in_the_text(tmp_path):
-    text_models.word_tokenizer(tmp_path)
+    tokenizer_files.word_tokenizer(tmp_path)
     found = loaded(tmp_path).encode("the cat  sat")
     assert found.ids == [2, 5, 6, 7, 3]
     assert found.spans[1:4] == [(0, 3), (4, 7), (9, 12)]
@@ -30,21 +30,21 @@ def test_words_have_their_places_in_the_text(tmp_path):
 
 
 def test_a_pair_tells_which_text_a_token_is_of(tmp_path):
-    text_models.word_tokenizer(tmp_path)
+    tokenizer_files.word_tokenizer(tmp_path)
     found = loaded(tmp_path).encode("the cat", "a hat")
     assert found.ids == [2, 5, 6, 3, 13, 14, 3]
     assert found.parts == [0, 0, 0, 0, 1, 1, 1]
 
 
 def test_three_underscores_are_a_gap(tmp_path):
-    text_models.word_tokenizer(tmp_path)
+    tokenizer_files.word_tokenizer(tmp_path)
     tokenizer = loaded(tmp_path)
     assert tokenizer.gap == "[MASK]"
     assert tokenizer.encode("the ___ sat").ids[2] == tokenizer.gap_id == 4
 
 
 def test_bytes_are_shown_where_they_are_no_character(tmp_path):
-    text_models.byte_tokenizer(tmp_path)
+    tokenizer_files.byte_tokenizer(tmp_path)
     tokenizer = loaded(tmp_path)
     found = tokenizer.encode("é to")
     assert [tokenizer.piece(token) for token in found.ids] == [
@@ -55,13 +55,13 @@ def test_bytes_are_shown_where_they_are_no_character(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "   ", "a\0b", "😀", "\ufffd"])
 def test_odd_texts_are_read(tmp_path, text):
-    text_models.byte_tokenizer(tmp_path)
+    tokenizer_files.byte_tokenizer(tmp_path)
     tokenizer = loaded(tmp_path)
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
 def test_a_regular_expression_that_never_ends_is_one_sentence(tmp_path, capfd):
-    text_models.byte_tokenizer(tmp_path)
+    tokenizer_files.byte_tokenizer(tmp_path)
     path = tmp_path / "tokenizer.json"
     stated = json.loads(path.read_text()) | {"pre_tokenizer": BOMB}
     path.write_text(json.dumps(stated))
@@ -89,7 +89,7 @@ def test_a_broken_file_is_left_out_with_a_note(tmp_path, content):
 
 
 def test_a_regular_expression_that_is_none_is_left_out_with_a_note(tmp_path):
-    text_models.byte_tokenizer(tmp_path)
+    tokenizer_files.byte_tokenizer(tmp_path)
     path = tmp_path / "tokenizer.json"
     bad = BOMB | {"pattern": {"Regex": "(a"}}
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pre_tokenizer": bad}))
@@ -109,7 +109,7 @@ def test_a_huge_file_is_left_out_with_a_note(tmp_path):
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     inside = tmp_path / "model"
     inside.mkdir()
-    text_models.byte_tokenizer(tmp_path)
+    tokenizer_files.byte_tokenizer(tmp_path)
     (inside / "tokenizer.json").symlink_to(tmp_path / "tokenizer.json")
     notes = []
     assert loaded(inside, notes) is None

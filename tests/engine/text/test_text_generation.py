@@ -3,7 +3,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from tests import text_models
+from tests import text_models, tokenizer_files
 from tests.model_building import FLOAT, INT64, build, random_weights
 from tests.raw_onnxruntime import raw_session
 
@@ -150,7 +150,7 @@ def test_stopping_keeps_what_was_made(decoder_folders, kept):
 def test_bytes_that_make_one_character_only_together(tmp_path, kept):
     """The text shows the character, the tokens its bytes."""
     onnx.save(wide_decoder(300), tmp_path / "model.onnx")
-    text_models.byte_tokenizer(tmp_path)
+    tokenizer_files.byte_tokenizer(tmp_path)
     kept.open(tmp_path)
     spelt = kept.model.task.reader.tokenizer.encode("é t").ids
     kept.run(

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from tests import text_models
+from tests import tokenizer_files
 from tests.model_building import FLOAT, INT64, build, random_weights
 from tests.raw_onnxruntime import raw_session
 
@@ -20,7 +20,7 @@ from layerscope.protocol.answers import (
 from layerscope.protocol.inputs import ConstantTensor, TokenIds, TypedText
 from layerscope.protocol.messages import TaskExplained, Tokenise
 
-N_WORDS = len(text_models.WORDS)
+N_WORDS = len(tokenizer_files.WORDS)
 node = onnx.helper.make_node
 
 
@@ -71,7 +71,7 @@ def opened(engine, folder, outputs, config=None, *, tokenizer=True, **options):
     if config is not None:
         (folder / "config.json").write_text(json.dumps(config))
     if tokenizer:
-        text_models.word_tokenizer(folder)
+        tokenizer_files.word_tokenizer(folder)
     engine.open(folder)
     return engine.model.task
 

@@ -42,8 +42,8 @@ def decoder(*, merged):
     Parameters
     ----------
     merged : bool
-        Whether it has caches and ``use_cache_branch``, as Optimum merges decoders: where
-        there is a cache, what it gives for the encoder's is empty.
+        Whether it has caches and ``use_cache_branch``, as Optimum merges decoders:
+        where there is a cache, what it gives for the encoder's is empty.
     """
     nodes = [
         node("Gather", ["table", "input_ids"], ["x"]),

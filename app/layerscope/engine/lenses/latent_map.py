@@ -33,7 +33,8 @@ class LatentMap:
 
     ``facts``: ``shape``, ``size``, ``encoder``, ``other``. ``last``: ``pictures`` of
     the last run. ``decode``: ``picture`` of ``latent``. ``grid``: ``atlas`` of ``side``
-    times ``side`` pictures, from ``-reach`` to ``reach`` along the dimensions ``x`` and
+    times ``side`` pictures, from ``-reach`` to ``reach`` of ``centre_x`` and
+    ``centre_y`` along the dimensions ``x`` and
     ``y``, or along the main ``directions`` of the samples. ``encode``: ``latent``,
     ``picture``, ``reconstruction``, ``error``, ``score`` and ``placed`` of the file
     ``path``. ``samples``: ``points``, ``raw``, ``scores``, ``labels``, ``paths`` of the
@@ -122,17 +123,18 @@ def _grid(model: LookedAt, question: Question, token: CancelToken) -> LensAnswer
             f"A grid that reaches {reach:g} far was asked for; up to 100 can be had."
         )
     steps = np.linspace(-reach, reach, side, dtype=np.float32)
+    xs, ys = (steps + np.float32(question.get(f"centre_{a}", 0)) for a in "xy")
     start = read_latent(str(question.get("latent", "")), shape).reshape(-1)
     if question.get("directions"):
         space = space_of(model)
         along, across = space.directions
         middle = start if str(question.get("latent", "")).strip() else space.middle
-        rows = [middle + x * along + y * across for y in steps[::-1] for x in steps]
+        rows = [middle + x * along + y * across for y in ys[::-1] for x in xs]
     else:
         x_at, y_at = (_dimension(question, name, start.size) for name in ("x", "y"))
         rows = []
-        for y in steps[::-1]:
-            for x in steps:
+        for y in ys[::-1]:
+            for x in xs:
                 row = start.copy()
                 row[y_at], row[x_at] = y, x
                 rows.append(row)
@@ -144,12 +146,11 @@ def _grid(model: LookedAt, question: Question, token: CancelToken) -> LensAnswer
             f"{first.shape[2]} pixels was asked for; take fewer a side."
         )
     pictures = coder.decode(latents, token)
-    values = tuple(float(x) for x in steps)
     return LensAnswer(
         arrays={"atlas": side_by_side(pictures, side)},
         numbers={
-            "x_values": values,
-            "y_values": values[::-1],
+            "x_values": tuple(float(x) for x in xs),
+            "y_values": tuple(float(y) for y in ys[::-1]),
             "cell": (float(pictures.shape[1]), float(pictures.shape[2])),
         },
     )

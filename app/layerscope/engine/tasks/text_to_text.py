@@ -25,8 +25,8 @@ class TextToText(TextGeneration):
     """A text in, its translation, summary or answer out, token by token.
 
     The folder's drawn graph is the decoder or the encoder; the other one is a part of
-    the model. A merged decoder is told by ``use_cache_branch`` whether there is a cache;
-    what it made of the encoder's states in its first step is kept for all others.
+    the model. A merged decoder is told by ``use_cache_branch`` whether there is a
+    cache; what it made of the encoder's states in its first step stays.
     """
 
     id: ClassVar[str] = "text-to-text"

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +26,7 @@ from layerscope.ui.widgets.attention_lines import AttentionLines
 from layerscope.ui.widgets.head_grid import HeadGrid
 from layerscope.ui.widgets.matrix_pyramid import brightened
 from layerscope.ui.widgets.matrix_view import MatrixView
+from layerscope.ui.widgets.patch_view import PatchView
 
 LENS = "attention"
 # While tokens come, the engine has better things to do than to draw.
@@ -53,6 +55,10 @@ class AttentionPanel(Panel):
         self.lines = AttentionLines()
         self.lines.query_hovered.connect(lambda *_: self._tell())
         self.lines.query_chosen.connect(self._on_query)
+        self.patches = PatchView("Attention over the picture")
+        self.patches.setToolTip("Click a patch to see where it looks.")
+        self.patches.patch_hovered.connect(lambda _: self._tell())
+        self.patches.patch_chosen.connect(self._on_patch)
         self._head_name = QLabel()
         self._head_name.setProperty("role", "value")
         self._told = ElidedLabel()
@@ -93,6 +99,7 @@ class AttentionPanel(Panel):
         views.setSpacing(16)
         views.addWidget(self.matrix)
         views.addWidget(self.lines, 1)
+        views.addWidget(self.patches, 1)
         self._view_row = views
         right.addLayout(views, 1)
         right.addWidget(self._caption)
@@ -107,7 +114,11 @@ class AttentionPanel(Panel):
         self.as_lines = title_button(
             "Lines", "Lines from each token to those it looks at", checkable=True
         )
-        for button in (self.as_matrix, self.as_lines):
+        self.over_picture = title_button(
+            "Picture", "The weights over the picture, patch by patch", checkable=True
+        )
+        self.over_picture.setVisible(False)
+        for button in (self.as_matrix, self.as_lines, self.over_picture):
             button.setChecked(True)
             button.clicked.connect(self._on_choice)
             self.add_action(button)
@@ -182,6 +193,11 @@ class AttentionPanel(Panel):
         self.matrix.set_matrix(weights, reading.queries, reading.keys)
         self.lines.set_attention(weights, reading.queries, reading.keys)
         self._caption.setToolTip(reading.caption)
+        if self._sees() != self.over_picture.isVisibleTo(self):
+            # The picture stands where the lines would, until they are asked for.
+            self.over_picture.setVisible(self._sees())
+            self.as_lines.setChecked(not self._sees())
+        self._fit_views()
         self._mark_token()
         self._tell()
         self._write_clause()
@@ -192,8 +208,12 @@ class AttentionPanel(Panel):
         self.mark_stale()
 
     def _on_choice(self, on: bool) -> None:
-        if not on and not (self.as_matrix.isChecked() or self.as_lines.isChecked()):
+        if not on and not any(button.isChecked() for button in self._choices()):
             self.sender().setChecked(True)  # type: ignore[attr-defined]
+        elif self.sender() is self.over_picture:
+            self.as_lines.setChecked(not on)
+        elif on and self.sender() is self.as_lines:
+            self.over_picture.setChecked(False)
         self._fit_views()
         self._tell()
 
@@ -201,7 +221,9 @@ class AttentionPanel(Panel):
         """Give the overview the room its maps need, the matrix a square."""
         width, height = self.width() - 40, self.height() - 32 - 20
         most = max(_LEAST_GRID, round(width * _GRID_SHARE))
-        matrix, lines = self.as_matrix.isChecked(), self.as_lines.isChecked()
+        matrix = self.as_matrix.isChecked()
+        picture = self._sees() and self.over_picture.isChecked()
+        lines = picture or self.as_lines.isChecked()  # they share one place
         grid = min(most, self.grid.wanted_width(height))
         if matrix and lines:
             grid = min(grid, max(_LEAST_GRID, width - _LEAST_BOTH))
@@ -210,7 +232,8 @@ class AttentionPanel(Panel):
         if matrix and lines and room < _LEAST_BOTH:
             lines = False
         self.matrix.setVisible(matrix)
-        self.lines.setVisible(lines)
+        self.lines.setVisible(lines and not picture)
+        self.patches.setVisible(lines and picture)
         if matrix and lines:
             self.matrix.setFixedWidth(min(height - 44, round(room * _MATRIX_SHARE)))
         else:
@@ -228,6 +251,32 @@ class AttentionPanel(Panel):
         row = row if row < len(self.reading.queries) else -1
         self.matrix.set_locked(row)
         self.lines.set_locked(row)
+        if self._sees():
+            self.patches.set_picture(self._picture())
+            self.patches.set_weights(*self.reading.patches(row))
+
+    def _picture(self) -> npt.NDArray[np.uint8] | None:
+        """Return the last picture the model was given, (h, w, 3) RGB."""
+        frame, slots = self.controller.pictures.frame, self.controller.session.slots
+        names = [f"input:{slot.name}" for slot in slots if slot.kind == "picture"]
+        if frame is None or not names:
+            return None
+        pixels: npt.NDArray[np.uint8] | None = frame.pictures.get(names[-1])
+        return pixels
+
+    def _sees(self) -> bool:
+        """Whether the tokens are patches of a picture that is there."""
+        reading = self.reading
+        there = bool(reading.grid) and bool(reading.weights.size)
+        return there and self._picture() is not None
+
+    def _choices(self) -> list[QToolButton]:
+        buttons = [self.as_matrix, self.as_lines]
+        return [*buttons, self.over_picture] if self._sees() else buttons
+
+    def _on_patch(self, patch: int) -> None:
+        if patch >= 0:
+            choose_token(self.controller, patch + self.reading.grid[2])
 
     def _on_query(self, row: int) -> None:
         choose_token(self.controller, self.reading.token_of(row))

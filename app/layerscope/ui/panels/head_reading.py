@@ -33,6 +33,9 @@ class HeadReading:
     weights : (queries, keys) float32 array
     offset : int
         Position in the text of the first query.
+    grid : tuple of int
+        Rows and columns of patches, and the tokens before them, where the network
+        looks at a picture; else empty.
     trouble : str
         Why there is nothing, one sentence, or empty.
     """
@@ -46,6 +49,7 @@ class HeadReading:
     queries: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     offset: int = 0
+    grid: tuple[int, ...] = ()
     caption: str = CAPTION
     trouble: str = ""
     weights: Weights = field(default_factory=lambda: np.zeros((0, 0), np.float32))
@@ -71,6 +75,7 @@ class HeadReading:
         self.queries = tuple(visible(t) for t in event.texts["queries"])
         self.keys = tuple(visible(t) for t in event.texts["keys"])
         self.offset = int(event.numbers.get("query_offset", (0.0,))[0])
+        self.grid = tuple(int(n) for n in event.numbers.get("grid", ()))
         self.caption = (event.texts.get("caption") or (CAPTION,))[0]
         self._pair, self._pair_note = (-1, -1), ""
 
@@ -94,6 +99,28 @@ class HeadReading:
     def token_of(self, row: int) -> int:
         """Return the token of the text that a row is about; -1 stays."""
         return row + self.offset if row >= 0 else -1
+
+    def patches(self, token: int) -> tuple[Weights, int]:
+        """Return what the patches get, and the patch that gives it.
+
+        Parameters
+        ----------
+        token : int
+            The one that looks; -1 for the first where tokens stand before the
+            patches, as the one that stands for the class does, else for all alike.
+
+        Returns
+        -------
+        (rows, columns) float array, int
+            -1 for a token that is no patch.
+        """
+        rows, columns, before = self.grid
+        token = 0 if token < 0 and before else token
+        every = not 0 <= token < len(self.weights)
+        line = self.weights.mean(axis=0) if every else self.weights[token]
+        patch = token - before if token >= before else -1
+        weights = line[before : before + rows * columns].reshape(rows, columns)
+        return weights, -1 if every else patch
 
     @property
     def short_names(self) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class WordsPanel(Panel):
             widget.setVisible(filled)
         self.sides.setVisible(filled and self.sides.count() > 2)
         self._empty.set_text(nothing_yet(session, self._trouble or _WAITING))
-        self.set_clause(self._clause() if filled else "")
+        self.set_clause(self._summary() if filled else "")
 
     def choose(self, word: int) -> None:
         """Lay the map of another word over the picture."""
@@ -122,7 +122,7 @@ class WordsPanel(Panel):
         """Show the mean attention to each word."""
         rows = list(zip(self._words, self._strength, strict=False))
         model = TableModel(("word", "mean attention"), rows)
-        TableWindow(self, "Words", self._clause(), model).show()
+        TableWindow(self, "Words", self._summary(), model).show()
 
     def _ask_if_new(self, last: int) -> None:
         session = self.controller.session
@@ -188,7 +188,7 @@ class WordsPanel(Panel):
         self.view.set_mask(np.dstack([colours, alpha]).astype(np.uint8))
         self.maps.set_selected(self._chosen)
 
-    def _clause(self) -> str:
+    def _summary(self) -> str:
         word = self._words[self._chosen]
         when = "all steps"
         if self.one.isChecked():

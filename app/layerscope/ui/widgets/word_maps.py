@@ -67,6 +67,7 @@ class WordMaps(QWidget):
         Parameters
         ----------
         words : sequence of str
+            One for each map.
         levels : (n, h, w) uint8 array
             0 to 255, on one scale for all words.
         strength : sequence of float
