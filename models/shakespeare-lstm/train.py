@@ -12,7 +12,7 @@ if __name__ == "__main__":
         Path(__file__).parent,
         # AdamW alone: Muon is meant for layers that a token passes once.
         Recipe(
-            n_steps=2200, batch=32, length=64, rate=4e-3, matrix_rate=0.0, flat=0.41
+            n_steps=2000, batch=32, length=64, rate=4e-3, matrix_rate=0.0, flat=0.45
         ),
         width=256,
         dropout=0.0,

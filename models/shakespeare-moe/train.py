@@ -12,5 +12,5 @@ if __name__ == "__main__":
     train_and_publish(
         Path(__file__).parent,
         Shape(n_tokens=N_TOKENS, n_layers=4, n_heads=4, width=128, n_experts=4),
-        Recipe(n_steps=500, batch=8),
+        Recipe(n_steps=400, batch=8),
     )

@@ -19,6 +19,7 @@ Bits = npt.NDArray[np.uint64]
 _COLUMN = np.arange(N_COLUMNS, dtype=np.uint64) * np.uint64(_HEIGHT)
 _BOTTOM = np.uint64(1) << _COLUMN
 _TOP = _BOTTOM << np.uint64(N_ROWS - 1)
+_LANDING = _BOTTOM.sum(dtype=np.uint64)  # adding it carries to the first free place
 # Bit of each place, the top row first, as a picture of the board shows it.
 _PLACES = (
     _COLUMN[None, :] + np.arange(N_ROWS - 1, -1, -1, dtype=np.uint64)[:, None]
@@ -79,9 +80,14 @@ class Boards:
         return Boards(self.own ^ self.both, self.both).winning()
 
     def planes(self) -> npt.NDArray[np.float32]:
-        """Return what the network sees: (n, 2, 6, 7), own stones and the other's."""
-        sides = np.stack([self.own, self.own ^ self.both], 1)[:, :, None, None]
-        return ((sides >> _PLACES) & np.uint64(1)).astype(np.float32)
+        """Return what the network sees: (n, 3, 6, 7).
+
+        Own stones, the other's, and where a stone would come to lie in each column.
+        """
+        landing = (self.both + _LANDING) & ~self.both
+        sides = np.stack([self.own, self.own ^ self.both, landing], 1)
+        bits = (sides[:, :, None, None] >> _PLACES) & np.uint64(1)
+        return bits.astype(np.float32)
 
 
 Player = Callable[[Boards, np.random.Generator], npt.NDArray[np.int64]]

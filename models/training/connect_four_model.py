@@ -59,7 +59,7 @@ def write_folder(folder: Path, network: self_play.PolicyValueNetwork) -> None:
     """Write graph, configuration and a sample of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     model = publish.exported(
-        network,
+        network.to(memory_format=torch.contiguous_format),
         torch.from_numpy(sample_boards().planes()),
         inputs=[INPUT],
         outputs=OUTPUTS,
@@ -71,7 +71,11 @@ def write_folder(folder: Path, network: self_play.PolicyValueNetwork) -> None:
             "architectures": ["PolicyValueNetwork"],
             "model_type": "policy-value-network",
             "board": [connect_four.N_ROWS, connect_four.N_COLUMNS],
-            "planes": ["stones of whom it is to move", "stones of the other"],
+            "planes": [
+                "stones of whom it is to move",
+                "stones of the other",
+                "where a stone would come to lie",
+            ],
         },
     )
     planes = sample_boards().planes()
@@ -176,10 +180,10 @@ other from winning, else moves anywhere. `make verify-models` plays the games ag
 
 ## Input and output
 
-`board`: float32, batch x 2 x 6 x 7, the top row first: stones of whom it is to move,
-stones of the other, 1 where one lies. `policy`: float32, batch x 7, a logit for each
-column, full ones among them. `value`: float32, batch x 1, from -1, lost, to 1, won, for
-whom it is to move.
+`board`: float32, batch x 3 x 6 x 7, the top row first: stones of whom it is to move,
+stones of the other, and where a stone would come to lie in each column, 1 each.
+`policy`: float32, batch x 7, a logit for each column, full ones among them. `value`:
+float32, batch x 1, from -1, lost, to 1, won, for whom it is to move.
 
 ## Limits
 

@@ -40,20 +40,24 @@ class Recipe:
     ----------
     epochs, batch_size : int
     rate, head_rate : float
-        Peaks of the learning rate, of MiniLM and of the new layer.
+        Peaks of the learning rate, of MiniLM's last layer and of the new one.
+    layer_decay : float
+        How much slower each layer learns than the one after it (Howard and Ruder,
+        "Universal Language Model Fine-tuning for Text Classification", 2018).
+    masked_share : float
+        Of the words, hidden in training.
     warm_up : float
         Share of the steps in which the rate rises.
-    frozen_layers : int
-        So many of MiniLM's layers stay as they are, the lowest ones.
     seed : int
     """
 
-    epochs: int = 2
+    epochs: int = 3
     batch_size: int = 32
-    rate: float = 8e-5
+    rate: float = 9e-5
     head_rate: float = 1e-3
     warm_up: float = 0.1
-    frozen_layers: int = 3
+    layer_decay: float = 0.85
+    masked_share: float = 0.08
     seed: int = 0
 
 
@@ -83,17 +87,16 @@ class BertForSequenceClassification(nn.Module):
         return self.classifier(self.dropout(self.pooler(hidden, attention_mask)))
 
 
-def sentences(split: str, limit: int | None = None) -> tuple[list[str], Ids]:
-    """Return the sentences of ``train``, ``dev`` or ``test`` and their labels.
+def lines_of(split: str) -> list[str]:
+    """Return the lines of ``train``, ``dev`` or ``test``: a sentence, a tab, 0 or 1."""
+    path = quick.corpus() / "data" / "sst2" / f"{split}.tsv"
+    return path.read_text(encoding="utf-8").splitlines()
 
-    Parameters
-    ----------
-    split : str
-        Name of the file.
-    limit : int, optional
-        The first so many only.
-    """
-    return _parted(lines_of(split)[:limit])
+
+def sentences(lines: list[str]) -> tuple[list[str], Ids]:
+    """Return the sentences and the labels of such lines."""
+    texts, labels = zip(*(line.rsplit("\t", 1) for line in lines), strict=True)
+    return list(texts), np.asarray(labels, np.int64)
 
 
 def tokenizer_and_kept(texts: list[str]) -> tuple[Tokenizer, list[int]]:
@@ -176,7 +179,7 @@ def train(
     checkpoint: Path | None = None,
     limit_s: float | None = None,
 ) -> None:
-    """Fine-tune `network` in place; embeddings and lowest layers stay as they were.
+    """Fine-tune `network` in place; the embeddings stay as they were.
 
     Parameters
     ----------
@@ -194,12 +197,18 @@ def train(
         Stop after so many seconds.
     """
     network.bert.embeddings.requires_grad_(False)
-    network.bert.encoder.layer[: recipe.frozen_layers].requires_grad_(False)
-    learning = [p for p in network.bert.parameters() if p.requires_grad]
+    layers = list(network.bert.encoder.layer)
+    learning = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
         [
-            {"params": learning, "lr": recipe.rate},
             {"params": network.classifier.parameters(), "lr": recipe.head_rate},
+            *(
+                {
+                    "params": layer.parameters(),
+                    "lr": recipe.rate * recipe.layer_decay**depth,
+                }
+                for depth, layer in enumerate(reversed(layers))
+            ),
         ],
         weight_decay=0.01,
         fused=True,
@@ -216,11 +225,14 @@ def train(
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
+    mask = tokenizer.token_to_id("[MASK]")
     network.train()
     for epoch in range(first, recipe.epochs):
         torch.manual_seed(recipe.seed + epoch)
         generator = np.random.default_rng(recipe.seed + epoch)
         for places, feed in batches(tokenizer, texts, recipe.batch_size, generator):
+            hidden = generator.random(feed["input_ids"].shape) < recipe.masked_share
+            feed["input_ids"][hidden & (feed["attention_mask"] == 1)] = mask
             logits = network(*(torch.from_numpy(feed[name]) for name in INPUTS))
             loss = functional.cross_entropy(logits, torch.from_numpy(labels[places]))
             optimiser.zero_grad(set_to_none=True)
@@ -303,7 +315,7 @@ def accuracy_of_lines(folder: Path, lines: list[str]) -> float:
     lines : list of str
         A sentence, a tab, 0 or 1.
     """
-    texts, labels = _parted(lines)
+    texts, labels = sentences(lines)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     session = publish.cpu_session(folder / publish.MODEL_FILE)
     right = 0
@@ -311,17 +323,6 @@ def accuracy_of_lines(folder: Path, lines: list[str]) -> float:
         (logits,) = session.run(None, feed)
         right += int((np.argmax(logits, axis=1) == labels[places]).sum())
     return right / len(labels)
-
-
-def lines_of(split: str) -> list[str]:
-    """Return the lines of ``train``, ``dev`` or ``test``: a sentence, a tab, 0 or 1."""
-    path = quick.corpus() / "data" / "sst2" / f"{split}.tsv"
-    return path.read_text(encoding="utf-8").splitlines()
-
-
-def _parted(lines: list[str]) -> tuple[list[str], Ids]:
-    texts, labels = zip(*(line.rsplit("\t", 1) for line in lines), strict=True)
-    return list(texts), np.asarray(labels, np.int64)
 
 
 def measured(folder: Path) -> float:

@@ -1,10 +1,10 @@
 """Store the weights of a published graph as int8 and compute with them as float32.
 
 Each large matrix becomes int8 with a scale for every output channel, and a
-``DequantizeLinear`` in front of its use, which keeps the name of the weight. The file
-shrinks to a quarter, every activation stays float32 and every operator has a gradient.
-Wu et al., "Integer Quantization for Deep Learning Inference", 2020
-(https://arxiv.org/abs/2004.09602).
+``DequantizeLinear`` in front of its use, which keeps the name of the weight; a table
+that things are looked up in has a scale for every row. The file shrinks to a quarter,
+every activation stays float32 and every operator has a gradient. Wu et al., "Integer
+Quantization for Deep Learning Inference", 2020 (https://arxiv.org/abs/2004.09602).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def with_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     model : ModelProto
         The weights of ``MatMul`` and ``Gemm``, and tables that ``Gather`` looks
         things up in, are stored as int8 where they are float32 and have `SMALLEST`
-        elements or more. A table is dequantised after the look-up.
+        elements or more and are looked up along their first axis.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -39,19 +39,14 @@ def with_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         if tensor is None or not _is_large(tensor):
             nodes.append(node)
             continue
-        axis = 0 if _is_transposed(node) else 1
+        is_table = node.op_type == "Gather"
+        axis = 0 if is_table or _is_transposed(node) else 1
         if name not in done:
             done.add(name)
-            _store_int8(graph, tensor, axis)
-            if node.op_type != "Gather":
-                nodes.append(_dequantised(node, name, f"{name}_int8", name, axis))
-        if node.op_type != "Gather":
-            nodes.append(node)
-            continue
-        wanted = node.output[0]
-        node.output[0] = node.name = f"{wanted}_int8"
-        node.input[0] = f"{name}_int8"
-        nodes += [node, _dequantised(node, name, node.output[0], wanted, -1)]
+            _store_int8(graph, tensor, axis, keep_dims=is_table)
+            if not is_table:
+                nodes.append(_dequantised(node, name, axis))
+        nodes += _looked_up(node, name) if is_table else [node]
     del graph.node[:]
     graph.node.extend(nodes)
     for name in done:
@@ -77,21 +72,44 @@ def _is_transposed(node: onnx.NodeProto) -> bool:
     )
 
 
-def _store_int8(graph: onnx.GraphProto, tensor: onnx.TensorProto, axis: int) -> None:
+def _store_int8(
+    graph: onnx.GraphProto, tensor: onnx.TensorProto, axis: int, *, keep_dims: bool
+) -> None:
     values = numpy_helper.to_array(tensor)
     largest = np.abs(values).max(axis=1 - axis, keepdims=True)
-    scale = np.maximum(largest, 1e-12) / 127
+    scale = (np.maximum(largest, 1e-12) / 127).astype(np.float32)
     rounded = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
-    flat = scale.reshape(-1).astype(np.float32)
+    kept = scale if keep_dims else scale.reshape(-1)
     graph.initializer.append(numpy_helper.from_array(rounded, f"{tensor.name}_int8"))
-    graph.initializer.append(numpy_helper.from_array(flat, f"{tensor.name}_scale"))
+    graph.initializer.append(numpy_helper.from_array(kept, f"{tensor.name}_scale"))
 
 
-def _dequantised(
-    user: onnx.NodeProto, weight: str, source: str, target: str, axis: int
+def _dequantised(user: onnx.NodeProto, weight: str, axis: int) -> onnx.NodeProto:
+    """Return the node that makes a matrix of its int8 form."""
+    stored = [f"{weight}_int8", f"{weight}_scale"]
+    return _like(user, "DequantizeLinear", stored, weight, axis=axis)
+
+
+def _looked_up(gather: onnx.NodeProto, table: str) -> list[onnx.NodeProto]:
+    """Return the nodes that look up int8 rows and multiply each by its scale.
+
+    ``DequantizeLinear`` cannot say this: its scales belong to places in a tensor, and
+    here each row that is looked up brings its own.
+    """
+    wanted, ids = gather.output[0], gather.input[1]
+    rows, floats, scale = (f"{wanted}_{word}" for word in ("int8", "float", "scale"))
+    return [
+        _like(gather, "Gather", [f"{table}_int8", ids], rows, axis=0),
+        _like(gather, "Cast", [rows], floats, to=onnx.TensorProto.FLOAT),
+        _like(gather, "Gather", [f"{table}_scale", ids], scale, axis=0),
+        _like(gather, "Mul", [floats, scale], wanted),
+    ]
+
+
+def _like(
+    user: onnx.NodeProto, kind: str, inputs: list[str], output: str, **attributes: int
 ) -> onnx.NodeProto:
-    node = helper.make_node(
-        "DequantizeLinear", [source, f"{weight}_scale"], [target], target, axis=axis
-    )
+    """Return a node that belongs to the module of `user`."""
+    node = helper.make_node(kind, inputs, [output], output, **attributes)
     node.metadata_props.extend(user.metadata_props)
     return node

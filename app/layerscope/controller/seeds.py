@@ -35,12 +35,20 @@ def seed_of(session: Session) -> int:
     return int(session.settings.get(NAME, spec.default if spec is not None else 0))
 
 
-def draw(controller: Any) -> int:
-    """Set another seed by chance and run; return it."""
-    seed = _drawing.randrange(MOST_DRAWN)
+def set_seed(controller: Any, seed: int) -> None:
+    """Set a seed, as near as the model takes it, and run."""
+    spec = _spec(controller.session, NAME)
+    if spec is not None and spec.maximum > spec.minimum:
+        seed = int(min(spec.maximum, max(spec.minimum, seed)))
     controller.set_setting(NAME, seed)
     if not controller.session.live:
         controller.run()
+
+
+def draw(controller: Any) -> int:
+    """Set another seed by chance and run; return it."""
+    seed = _drawing.randrange(MOST_DRAWN)
+    set_seed(controller, seed)
     return seed
 
 

@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from layerscope.controller import seeds
 from layerscope.ui import dialogs, theme
 from layerscope.ui.actions import ActionSpec, KeyNote
+from layerscope.ui.making_actions import making_actions
 from layerscope.ui.panels import PANELS, input_sources
 from layerscope.ui.tab_actions import tab_actions
 
@@ -38,6 +40,9 @@ FOCUS_KEYS: tuple[KeyNote, ...] = (
     KeyNote("Tokens", "Enter", "List what could stand in its place"),
     KeyNote("Attention", "Arrows", "Another head, query and key, or token"),
     KeyNote("Attention", "+, −, 0", "Zoom the matrix, show all of it"),
+    KeyNote("Steps", "Arrows, Home, End", "Another step, for all panels"),
+    KeyNote("Latents", "Arrows", "Move the latent; on a slider, change it"),
+    KeyNote("Latents", "+, −, 0", "Zoom the pad, show all of it"),
 )
 
 
@@ -49,6 +54,7 @@ def window_actions(window: MainWindow) -> tuple[ActionSpec, ...]:
         *_view(window),
         *_model(window),
         *_run(window),
+        *making_actions(window),
         *_help(window),
     )
 
@@ -310,7 +316,7 @@ def _run(window: MainWindow) -> list[ActionSpec]:
             menu="Run",
             keys=("Ctrl+Return", "Ctrl+Enter"),
             tooltip="Run the model once",
-            run=controller.run,
+            run=partial(seeds.run, controller),
             enabled=runnable,
         ),
         ActionSpec(

@@ -67,6 +67,7 @@ QToolButton[primary="true"]:disabled {
     background: @raised; border-color: @line; color: @muted;
 }
 QToolButton[worded="true"] { padding: 0 2px 0 10px; }
+QToolButton[narrow="true"] { padding: 0 6px; }
 QToolButton[strong="true"] { font-weight: 600; }
 QToolButton[search="true"] { color: @muted; text-align: left; }
 QFrame[banner="true"] {

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 from layerscope.ui import resources, theme
 from layerscope.ui.actions import ActionRegistry
 from layerscope.ui.panels.base import tint_icon
+from layerscope.ui.seed_control import SeedControl
 
 HEIGHT = 44
 SEARCH_WIDTH = 288
@@ -45,6 +46,7 @@ class TopBar(QWidget):
         self.live = self._button("run.live", "Live", "circle", "good", filled=True)
         self.live.setCheckable(True)
         self.stop = self._button("run.stop", "Stop", "square", "text", filled=True)
+        self.seed = SeedControl(controller, actions)
         self.search = self._search_field()
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 0, 12, 0)
@@ -62,6 +64,7 @@ class TopBar(QWidget):
             self.run,
             self.live,
             self.stop,
+            self.seed,
         ):
             row.addWidget(widget)
         row.addStretch(1)
@@ -101,6 +104,7 @@ class TopBar(QWidget):
         ):
             button.setEnabled(self._actions[action].isEnabled())
         self.live.setChecked(bool(session.live))
+        self.seed.refresh()
 
     def menu_of(self, button: QToolButton) -> list[QAction]:
         """Return what a chooser offers now."""

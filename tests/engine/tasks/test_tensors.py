@@ -139,7 +139,7 @@ def test_token_numbers_stay_inside_their_table(tmp_path, sources):
         {"table": random_weights(5, 4)},
     )
     context = save(model, tmp_path)
-    task = task_of(context)
+    task = Tensors(context)
     source = {"input_ids": RandomTensor(seed=1)}
     prepared = task.prepare(sources, source, {"dim:tokens": 200})
     ids = prepared.feeds["input_ids"]

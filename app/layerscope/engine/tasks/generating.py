@@ -123,6 +123,7 @@ class TextRun:
         )
         self._decoder.begin({**wiring.first_state(longest), **(state or {})})
         self.ids: list[int] = []
+        self._singly = False  # whether the last step was of one token
         last = (wiring.ids.shape or (None,))[-1]
         self._one_by_one = bool(wiring.states) or last == 1
         self._piece = max(_LEAST_PIECE, _MOST_LOGITS // max(n_logits, 1))
@@ -172,7 +173,9 @@ class TextRun:
         else:
             feeds = self._wiring.feeds(np.array(ids, dtype=np.int64), past)
             feeds.update(self._fixed)
-        logits = self._decoder.step(feeds, self._runner.token)
+        again = len(ids) == 1 and past > 0 and self._singly
+        logits = self._decoder.step(feeds, self._runner.token, again=again)
+        self._singly = len(ids) == 1
         if self._inside is not None:
             kept = self._decoder.kept
             arrays = {key: kept[name] for key, name in self._inside.names.items()}

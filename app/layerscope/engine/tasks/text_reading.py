@@ -34,7 +34,7 @@ _LIMITS = (
     "max_sequence_length", "max_seq_len", "seq_length",
 )  # fmt: skip
 _EXAMPLE = "The quick brown fox jumps over the lazy dog."
-_EXAMPLE_IDS = "ids: 1 2 3 4 5 6 7 8"
+_EXAMPLE_IDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,10 @@ class TextReader:
         stated = read_json(self.root / "samples.json", []).get("text")
         if isinstance(stated, list) and stated and isinstance(stated[0], str):
             return stated[0]
-        return _EXAMPLE_IDS if self.tokenizer.missing else _EXAMPLE
+        if not self.tokenizer.missing:
+            return _EXAMPLE
+        most = self._wiring.n_ids or _EXAMPLE_IDS + 1
+        return "ids: " + " ".join(str(at % most) for at in range(1, _EXAMPLE_IDS + 1))
 
     def read(
         self,

@@ -25,7 +25,7 @@ from layerscope.protocol.inputs import (
 )
 from layerscope.protocol.values import InputSlot
 from layerscope.ui.panels.base import Panel, title_button
-from layerscope.ui.panels.input_sources import SourceMenu, source_words
+from layerscope.ui.panels.input_sources import SourceMenu, slot_words, source_words
 from layerscope.ui.panels.picture_page import PicturePage
 from layerscope.ui.panels.text_page import TextPage
 from layerscope.ui.widgets.settings_form import SettingsForm
@@ -94,9 +94,13 @@ class InputPanel(Panel):
         self.set_up = title_button(
             "Settings", "Show or hide the settings beside the text", checkable=True
         )
+        self.clear = title_button(
+            "Clear", "Give nothing here; the model does without", self.clear_slot
+        )
+        self.clear.hide()
         self._set_up_chosen = False
         self.set_up.clicked.connect(self._on_set_up)
-        for button in (self.set_up, self.draw, self.camera, more):
+        for button in (self.clear, self.set_up, self.draw, self.camera, more):
             self.add_action(button)
         self._picture_actions = (self.draw, self.camera, more)
         events = controller.session.events
@@ -153,7 +157,9 @@ class InputPanel(Panel):
         elif not on and now:
             self.controller.set_live(False)
             samples = self.controller.sample_pictures()
-            if samples:
+            if slot.optional:
+                self.clear_slot()
+            elif samples:
                 self._feed(PictureFile(path=str(samples[0])))
 
     def paste(self, pixels: npt.NDArray[np.uint8]) -> bool:
@@ -166,6 +172,17 @@ class InputPanel(Panel):
         self._feed(PictureArray(array=self.controller.put_array(pixels)))
         self.picture.view.set_picture(pixels)
         return True
+
+    def clear_slot(self) -> None:
+        """Give an input that need not be given nothing again."""
+        slot = self.slot()
+        if slot is not None and slot.optional:
+            self.draw.setChecked(False)
+            self.picture.view.set_picture(None)
+            self.controller.set_input(slot.name, None)
+            self.controller.texts.remember(self.controller.session)
+            if not self.controller.session.live:
+                self.controller.run()
 
     def slot(self) -> InputSlot | None:
         """Return the slot that is shown."""
@@ -237,18 +254,21 @@ class InputPanel(Panel):
     def _show_slots(
         self, slots: tuple[InputSlot, ...], chosen: InputSlot | None
     ) -> None:
-        names = [slot.name for slot in slots]
+        inputs = self.controller.session.inputs
+        names = [slot_words(slot, inputs.get(slot.name)) for slot in slots]
         self.slots.setVisible(len(names) > 1)
         if names != [self.slots.itemText(n) for n in range(self.slots.count())]:
             self.slots.clear()
-            self.slots.addItems(names)
+            for name, slot in zip(names, slots, strict=True):
+                self.slots.addItem(name, slot.name)
         if chosen is not None:
-            self.slots.setCurrentText(chosen.name)
+            self.slots.setCurrentIndex(self.slots.findData(chosen.name))
+            self.clear.setVisible(chosen.optional and chosen.name in inputs)
 
     # --- what the user does -----------------------------------------------------
 
     def _choose_slot(self, _index: int) -> None:
-        self._slot_name = self.slots.currentText()
+        self._slot_name = str(self.slots.currentData())
         self.refresh()
 
     def _feed(self, source: InputSource) -> None:
@@ -279,9 +299,8 @@ class InputPanel(Panel):
     def _on_setting(self, name: str, value: SettingValue) -> None:
         session = self.controller.session
         self.controller.set_setting(name, value)
-        # Texts are made anew when it is asked for; the view of the next word follows
-        # its settings without a run.
-        if not session.live and "sampling" not in session.lenses:
+        # What takes many steps is made anew when it is asked for.
+        if not session.live and not session.stepped:
             self.controller.run()
 
     def _open(self) -> None:

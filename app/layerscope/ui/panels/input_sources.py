@@ -26,6 +26,7 @@ from layerscope.protocol.inputs import (
     RandomTensor,
     TensorArray,
     TensorFile,
+    TypedText,
     VideoFrame,
 )
 from layerscope.protocol.values import InputSlot
@@ -68,7 +69,7 @@ class SourceMenu(QMenu):
             )
 
     def _open_sample(self, path: Path, _checked: bool = False) -> None:
-        self._controller.open_path(str(path))
+        self._controller.open_path(str(path), as_input=True)
 
 
 def choose_model(parent: QWidget, controller: Any) -> None:
@@ -101,7 +102,7 @@ def choose_input(parent: QWidget, controller: Any) -> None:
         parent, "Open an input", "", ";;".join([every, *each])
     )
     if path:
-        controller.open_path(path)
+        controller.open_path(path, as_input=True)
 
 
 def choose_picture_folder(parent: QWidget, controller: Any) -> None:
@@ -169,6 +170,15 @@ def source_words(slot: InputSlot, source: InputSource | None) -> str:
     elif isinstance(source, PreviousOutput):
         words = f"fed back from {source.output}"
     return words
+
+
+def slot_words(slot: InputSlot, source: InputSource | None) -> str:
+    """Return what a slot is called where there are several: its name, and if empty."""
+    if not slot.optional:
+        return slot.name
+    name = slot.name.replace("_", " ")
+    empty = source is None or (isinstance(source, TypedText) and not source.text)
+    return f"{name} (none)" if empty else name
 
 
 def _pattern(name: str, suffixes: frozenset[str]) -> str:

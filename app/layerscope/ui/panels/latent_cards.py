@@ -91,17 +91,23 @@ class EncodedCard(QWidget):
         self._known: npt.NDArray[np.float32] = np.zeros(0, np.float32)
         self.clear()
 
+    @property
+    def encoded(self) -> bool:
+        """Whether an encoded picture is shown."""
+        return not self._pictures.isHidden()
+
     def clear(self) -> None:
         """Show nothing."""
         self._known = np.zeros(0, np.float32)
         self.scores.set_mark(None)
-        for widget in (self._pictures, self.told, self.scores):
+        for widget in (self, self._pictures, self.told, self.scores):
             widget.hide()
 
     def show_scores(self, scores: npt.NDArray[np.float32]) -> None:
         """Show how the errors of the samples are spread, (n,) float32."""
         self._known = scores
         self.scores.setVisible(len(scores) > 1)
+        self.setVisible(self.encoded or len(scores) > 1)
         self._count()
 
     def show_encoded(self, pictures: dict[str, Any], score: float) -> None:
@@ -117,6 +123,7 @@ class EncodedCard(QWidget):
         for name, view in self.views.items():
             view.set_picture(np.asarray(pictures[name]).astype(np.uint8, copy=False))
         self._pictures.show()
+        self.show()
         words = f"anomaly score {number(score, 3)}"
         if len(self._known):
             above = float((self._known < score).mean())

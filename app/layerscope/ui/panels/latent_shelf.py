@@ -119,6 +119,7 @@ class LatentShelf(QWidget):
             if shot.picture is not None:
                 self.strip.set_picture(place, np.asarray(shot.picture))
         self.strip.set_selected(selected)
+        self.setVisible(n > 0)
         self._hint.setVisible(n < 2)
         self.strip.setVisible(n > 0)
         for widget in (self.slider, self.play):

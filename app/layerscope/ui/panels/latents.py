@@ -9,7 +9,6 @@ import numpy as np
 from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -23,16 +22,17 @@ from layerscope.protocol.inputs import TensorArray
 from layerscope.protocol.messages import LensAnswered
 from layerscope.ui.panels.asking import LensQuestions
 from layerscope.ui.panels.base import Panel, title_button
+from layerscope.ui.panels.latent_axes import AxisBoxes
 from layerscope.ui.panels.latent_cards import EncodedCard
 from layerscope.ui.panels.latent_shelf import LatentShelf
 from layerscope.ui.panels.latent_state import (
-    MAIN,
     Floats,
     LatentState,
     Snapshot,
     values_of,
 )
 from layerscope.ui.panels.manifold import Manifold
+from layerscope.ui.widgets.image_view import ImageView
 from layerscope.ui.widgets.latent_pad import LatentPad
 from layerscope.ui.widgets.readable import share
 from layerscope.ui.widgets.table_window import TableModel, TableWindow
@@ -43,7 +43,6 @@ WALK_MS = 33
 _WALK_PULL, _WALK_EVERY = 0.045, 45
 _MOST_SAMPLES = 256
 _REACH = 3.0
-_MOST_AXES = 512
 _FIELDS = ("n_runs", "model", "lenses", "inputs", "slots", "runnable")
 
 
@@ -65,8 +64,9 @@ class LatentsPanel(Panel):
         self.pad.zoomed.connect(self.manifold.later)
         self.sliders = VectorSliders("Dimensions of the latent")
         self.sliders.moved.connect(self._on_slider)
-        self.across = _axis("Across", self._on_axes)
-        self.up = _axis("Up", self._on_axes)
+        self.axes = AxisBoxes(self, self._on_axes)
+        self.view = ImageView("What this place is decoded to")
+        self.view.table_wanted.connect(self.show_table)
         self.card = EncodedCard()
         self.shelf = LatentShelf()
         self.shelf.chosen.connect(self.go_to)
@@ -188,6 +188,10 @@ class LatentsPanel(Panel):
                 self.state.latent = given
                 self._show_state()
                 self.manifold.later()
+        frame = self.controller.pictures.frame
+        picture = None if frame is None else frame.pictures.get("answer:picture")
+        self.view.setVisible(not self.card.encoded)
+        self.view.set_picture(picture)
         self.set_clause(self._summary())
 
     def _begin(self) -> None:
@@ -207,7 +211,7 @@ class LatentsPanel(Panel):
         coded = event.texts["encoder"] == ("yes",)
         self.encode.setVisible(coded)
         self.samples.setVisible(coded)
-        self._fill_axes()
+        self.axes.show_state(self.state)
         self.pad.usual_reach = _REACH
         self.pad.set_view((0.0, 0.0), _REACH)
         self._show_state()
@@ -228,7 +232,7 @@ class LatentsPanel(Panel):
             state.directions = directions
             state.middle = np.asarray(get(event.arrays["middle"]), np.float32)
             if not had:
-                self._fill_axes()
+                self.axes.show_state(self.state)
         self._labels = event.texts.get("labels", ())
         self.card.show_scores(np.asarray(get(event.arrays["scores"]), np.float32))
         if not self._raw.size and state.on_main:
@@ -284,34 +288,7 @@ class LatentsPanel(Panel):
         placed = self.state.placed(np.stack(kept)) if kept else []
         self.pad.set_trail([(float(x), float(y)) for x, y in placed])
 
-    def _fill_axes(self) -> None:
-        state = self.state
-        for box, chosen, word in (
-            (self.across, state.x, "main 1"),
-            (self.up, state.y, "main 2"),
-        ):
-            box.blockSignals(True)
-            box.clear()
-            if state.directions is not None:
-                box.addItem(word, MAIN)
-            for n in range(min(state.n, _MOST_AXES)):
-                box.addItem(f"z {n}", n)
-            box.setCurrentIndex(box.findData(chosen))
-            box.setVisible(state.n > 2)
-            box.blockSignals(False)
-
-    def _on_axes(self, box: QComboBox) -> None:
-        """Keep both axes of one kind: main directions, or dimensions."""
-        value, state = int(box.currentData()), self.state
-        before = state.on_main
-        if value == MAIN:
-            state.x = state.y = MAIN
-        elif box is self.across:
-            state.x, state.y = value, state.y if not before else int(value == 0)
-        else:
-            state.x, state.y = state.x if not before else int(value == 0), value
-        for each, chosen in ((self.across, state.x), (self.up, state.y)):
-            each.setCurrentIndex(each.findData(chosen))
+    def _on_axes(self) -> None:
         self._show_state()
         self._show_points()
         self.manifold.later()
@@ -368,7 +345,7 @@ class LatentsPanel(Panel):
     def _lay_out(self) -> None:
         axes = QHBoxLayout()
         axes.setSpacing(4)
-        for box in (self.across, self.up):
+        for box in self.axes.boxes:
             axes.addWidget(box)
         axes.addStretch(1)
         axes.addWidget(self.samples)
@@ -383,24 +360,15 @@ class LatentsPanel(Panel):
         side = QVBoxLayout()
         side.setSpacing(6)
         side.addLayout(axes)
-        side.addWidget(area, 2)
-        side.addWidget(self.card, 3)
+        side.addWidget(area, 3)
+        side.addWidget(self.view, 4)
+        side.addWidget(self.card, 4)
         row = QHBoxLayout()
         row.setSpacing(16)
         row.addWidget(self.pad, 3)
         row.addLayout(side, 4)
         self.body.addLayout(row, 1)
         self.body.addWidget(self.shelf)
-
-
-def _axis(name: str, on_change: Any) -> QComboBox:
-    box = QComboBox()
-    box.setProperty("flat", True)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-    box.setAccessibleName(name)
-    box.setToolTip(f"{name}: which dimension the pad shows")
-    box.activated.connect(lambda _: on_change(box))
-    return box
 
 
 def _topped(content: QWidget) -> QWidget:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from layerscope.protocol.inputs import InputSource, PictureFile
+from layerscope.protocol.inputs import InputSource, PictureArray, PictureFile
 from layerscope.protocol.messages import DecodePicture, Event, PictureDecoded
 from layerscope.protocol.values import InputSlot
 from layerscope.ui.panels.base import ElidedLabel, title_button
@@ -101,6 +101,8 @@ class PicturePage(QWidget):
         if source != self._source or slot != self._slot:
             self._source, self._slot = source, slot
             self._since = self._controller.pictures.revision
+            if slot.optional and not isinstance(source, PictureArray):
+                self.view.set_picture(None)  # of another slot, or taken away
             self._preview(source)
         self._tools.setVisible(self.drawing)
         self._line.setVisible(not self.drawing)
@@ -111,7 +113,8 @@ class PicturePage(QWidget):
         frame = self._controller.pictures.frame
         pixels = None if frame is None else frame.pictures.get(f"input:{slot.name}")
         fresh = self._controller.pictures.revision > self._since
-        if pixels is not None and (fresh or self.view.pixels is None):
+        given = source is not None or not slot.optional
+        if pixels is not None and given and (fresh or self.view.pixels is None):
             self.view.set_picture(pixels)
         self._caption.set_whole(_file_name(source))
 

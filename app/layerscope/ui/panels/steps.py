@@ -71,6 +71,7 @@ class StepsPanel(Panel):
         self._looking.timeout.connect(self._look_inside)
         self._strip_of: object = None
         self._seen = -1
+        self._decoded: set[int] = set()
         for field in _FIELDS:
             self.listen(getattr(controller.session.events, field))
         self.listen(controller.session.events.looked_step, self._on_looked_step)
@@ -147,11 +148,13 @@ class StepsPanel(Panel):
         if anew or (part.step < self._seen):
             self._strip_of = of
             self.strip.set_length(part.n_calls + 1)
+            self._decoded.clear()
         self._seen = part.step
         # A batch's pictures are one mosaic while it runs; its steps are asked for.
         frame = self.controller.pictures.frame
         live = None if frame is None else frame.pictures.get("answer:picture")
-        if live is not None and part.count == 1 and part.cell < 0:
+        alone = part.count == 1 and part.cell < 0 and last not in self._decoded
+        if live is not None and alone:
             self.strip.set_picture(last, live)
         self.strip.set_selected(shown)
 
@@ -166,12 +169,13 @@ class StepsPanel(Panel):
         if not (running and shown == last):
             first = part.n_calls - len(self._made(part))
             missing = [p for p in self.strip.places() if first <= p <= last]
-            wanted += [("picture", p, 0) for p in missing if not self.strip.has(p)]
+            wanted += [("picture", p, 0) for p in missing if p not in self._decoded]
             self.steps.want(wanted)
         for kind, step, index in wanted:
             pixels = self.steps.get(kind, step, index)
             if pixels is not None and kind == "picture":
                 self.strip.set_picture(step, pixels)
+                self._decoded.add(step)
         self._show_views(part, min(shown, part.n_calls - 1), at_end=at_end)
 
     def _show_views(self, part: Denoising, step: int, *, at_end: bool) -> None:

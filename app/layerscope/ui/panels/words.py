@@ -33,7 +33,8 @@ _WAITING = (
     "appears here."
 )
 _FIELDS = ("n_runs", "model", "lenses", "running", "looked_step", "refusal", "step")
-_OPACITY = 0.85
+_OPACITY = 0.8
+_SMOOTH_PX = 192
 Maps = npt.NDArray[np.float32]
 
 
@@ -182,9 +183,9 @@ class WordsPanel(Panel):
             return
         values = np.clip(self._values[self._chosen], 0, 1)
         largest = float(values.max()) or 1.0
-        share = values / largest
+        share = _smooth(values / largest)
         colours = viridis()[np.rint(share * 255).astype(np.uint8)]
-        alpha = np.rint(share**0.7 * 255 * _OPACITY).astype(np.uint8)
+        alpha = np.rint((0.15 + 0.85 * share) * 255 * _OPACITY).astype(np.uint8)
         self.view.set_mask(np.dstack([colours, alpha]).astype(np.uint8))
         self.maps.set_selected(self._chosen)
 
@@ -193,4 +194,19 @@ class WordsPanel(Panel):
         when = "all steps"
         if self.one.isChecked():
             when = f"step {self.slider.value() + 1}"
-        return f"cross-attention to “{word}” · {when}"
+        return f"attention to “{word}” · {when}"
+
+
+def _smooth(values: Maps) -> Maps:
+    """Return a map with many more places, what is between them interpolated."""
+    for axis in (0, 1):
+        n = values.shape[axis]
+        # Places stand in the middle of what they cover.
+        at = (np.arange(_SMOOTH_PX) + 0.5) / _SMOOTH_PX * n - 0.5
+        at = np.clip(at, 0, n - 1)
+        low = np.floor(at).astype(np.intp)
+        high = np.minimum(low + 1, n - 1)
+        part = (at - low).astype(np.float32)
+        part = part[:, None] if axis == 0 else part[None, :]
+        values = (1 - part) * values.take(low, axis) + part * values.take(high, axis)
+    return values

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar
@@ -28,8 +29,8 @@ _EDGE = 8.0
 _SPACE = 12.0
 _WIDEST_WORD = 90.0
 _LEAST_STRENGTH = 0.04  # of the weight that is drawn strongest
-_LINES_A_TOKEN = 6
-_FAINT = 0.16
+_LINES_A_TOKEN = 5
+_FAINT = 0.48
 _PITCH = 17.0
 _WIDE_FROM = 1.3  # times as wide as high, then tokens run from left to right
 _KEY = Qt.Key
@@ -66,6 +67,8 @@ class AttentionLines(QAbstractScrollArea):
         self.viewport().setAutoFillBackground(False)
         self._weights: Weights = np.zeros((0, 0), np.float32)
         self._top = 1.0
+        self._revision = 0
+        self._drawn: tuple[object, QPixmap] | None = None
         self._words: tuple[Sequence[str], Sequence[str]] = ((), ())
         self._middles: tuple[list[float], list[float]] = ([], [])
         self._margin = 0.0
@@ -99,6 +102,7 @@ class AttentionLines(QAbstractScrollArea):
         self._weights = weights
         self._top = bright(weights) or 1.0
         self._strongest = {}
+        self._revision += 1
         if (keys, queries) != self._words:
             self._words = (keys, queries)
             self._hover = (-1, -1)
@@ -180,17 +184,35 @@ class AttentionLines(QAbstractScrollArea):
         with painting(self), QPainter(self.viewport()) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             row, place = self._looked_at()
-            for query in self._shown(1):
-                if (row, place) != (1, query):
-                    faint = 0.45 if row >= 0 else 1.0
-                    for key in self._keys_of(query):
-                        strong = (row, place) == (0, int(key))
-                        self._paint_line(painter, query, int(key), strong, faint)
-            if row == 1:
+            painter.setOpacity(0.45 if row >= 0 else 1.0)
+            painter.drawPixmap(0, 0, self._all_lines())
+            painter.setOpacity(1.0)
+            if row == 0:
+                for query in self._shown(1):
+                    if place in self._keys_of(query):
+                        self._paint_line(painter, query, place, True)
+            elif row == 1:
                 least = _LEAST_STRENGTH / 2 * self._top
                 for key in np.flatnonzero(self._weights[place] >= least):
-                    self._paint_line(painter, place, int(key), True, 1.0)
+                    self._paint_line(painter, place, int(key), True)
             self._paint_words(painter, row, place)
+
+    def _all_lines(self) -> QPixmap:
+        """Return the lines of all tokens, drawn once: a hundred curves take a while."""
+        ratio, accent = self.devicePixelRatioF(), theme.current().accent
+        size = self.viewport().size()
+        key = (self._revision, self._bar().value(), size.toTuple(), accent, ratio)
+        if self._drawn is None or self._drawn[0] != key:
+            pixmap = QPixmap(size * ratio)
+            pixmap.setDevicePixelRatio(ratio)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            with QPainter(pixmap) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                for query in self._shown(1):
+                    for place in self._keys_of(query):
+                        self._paint_line(painter, query, int(place), False)
+            self._drawn = (key, pixmap)
+        return self._drawn[1]
 
     def _looked_at(self) -> tuple[int, int]:
         if self._hover[0] >= 0:
@@ -219,7 +241,7 @@ class AttentionLines(QAbstractScrollArea):
         return found
 
     def _paint_line(
-        self, painter: QPainter, query: int, key: int, strong: bool, faint: float
+        self, painter: QPainter, query: int, key: int, strong: bool
     ) -> None:
         weight = min(1.0, float(self._weights[query, key]) / self._top)
         start, end = self.middle(1, query), self.middle(0, key)
@@ -228,7 +250,7 @@ class AttentionLines(QAbstractScrollArea):
         shift = QPointF(bend, 0) if upright else QPointF(0, bend)
         path = QPainterPath(start)
         path.cubicTo(start - shift, end + shift, end)
-        alpha = 0.3 + 0.7 * weight**0.5 if strong else _FAINT * faint * weight**0.5 * 3
+        alpha = 0.3 + 0.7 * weight**0.5 if strong else _FAINT * weight**0.5
         width = 0.8 + 3.2 * weight**0.7
         painter.strokePath(path, QPen(theme.colour("accent", min(1.0, alpha)), width))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QPixmap,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -80,7 +81,9 @@ class LatentPad(QWidget):
         self._trail: tuple[tuple[float, float], ...] = ()
         self._hover = -1
         self._panning: QPointF | None = None
-        theme.changed.connect(self.update)
+        self._ground: QPixmap | None = None
+        self._ground_of: object = None
+        theme.changed.connect(self._redraw)
 
     # --- what it shows --------------------------------------------------------------
 
@@ -117,7 +120,7 @@ class LatentPad(QWidget):
     def set_names(self, x: str, y: str) -> None:
         """Name the axes."""
         self._names = (x, y)
-        self.update()
+        self._redraw()
 
     def set_manifold(
         self,
@@ -141,7 +144,7 @@ class LatentPad(QWidget):
             low_x, high_x = x_values[0] - half, x_values[-1] + half
             low_y, high_y = min(y_values) - half, max(y_values) + half
             self._covers = QRectF(low_x, low_y, high_x - low_x, high_y - low_y)
-        self.update()
+        self._redraw()
 
     def set_samples(self, points: Points, labels: Sequence[str]) -> None:
         """Show samples as dots in the colours of their labels.
@@ -155,12 +158,12 @@ class LatentPad(QWidget):
         """
         self._points, self._labels = points, tuple(labels)
         self._hover = -1
-        self.update()
+        self._redraw()
 
     def set_trail(self, places: Sequence[tuple[float, float]]) -> None:
         """Draw snapshots and the way between them."""
         self._trail = tuple(places)
-        self.update()
+        self._redraw()
 
     # --- places ---------------------------------------------------------------------
 
@@ -196,10 +199,6 @@ class LatentPad(QWidget):
                 best, found = apart, at
         return found
 
-    def sizeHint(self) -> QSize:  # noqa: N802
-        """Prefer a large square."""
-        return QSize(320, 320)
-
     # --- painting -------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
@@ -207,15 +206,37 @@ class LatentPad(QWidget):
         with painting(self), QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             square = self.square()
-            clip = QPainterPath()
-            clip.addRoundedRect(square, _CORNER, _CORNER)
-            painter.fillPath(clip, theme.colour("raised"))
-            painter.setClipPath(clip)
-            self._paint_manifold(painter)
-            self._paint_axes(painter, square)
-            self._paint_samples(painter)
-            self._paint_trail(painter)
+            painter.drawPixmap(0, 0, self._drawn_ground(square))
             self._paint_mark(painter, square)
+
+    def changeEvent(self, event: object) -> None:  # noqa: N802
+        """Draw the ground anew with other colours or fonts."""
+        self._ground = None
+
+    def _drawn_ground(self, square: QRectF) -> QPixmap:
+        """Return all but the mark, drawn once: it stays while the mark is dragged."""
+        scale = self.devicePixelRatioF()
+        topic = (self.size(), scale, self._centre, self._reach, self._hover)
+        if self._ground is None or topic != self._ground_of:
+            self._ground_of = topic
+            self._ground = QPixmap(self.size() * scale)
+            self._ground.setDevicePixelRatio(scale)
+            self._ground.fill(Qt.GlobalColor.transparent)
+            with QPainter(self._ground) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                clip = QPainterPath()
+                clip.addRoundedRect(square, _CORNER, _CORNER)
+                painter.fillPath(clip, theme.colour("raised"))
+                painter.setClipPath(clip)
+                self._paint_manifold(painter)
+                self._paint_axes(painter, square)
+                self._paint_samples(painter)
+                self._paint_trail(painter)
+        return self._ground
+
+    def _redraw(self) -> None:
+        self._ground = None
+        self.update()
 
     def _paint_manifold(self, painter: QPainter) -> None:
         if self._image is None:
@@ -233,8 +254,9 @@ class LatentPad(QWidget):
 
     def _paint_axes(self, painter: QPainter, square: QRectF) -> None:
         alpha = 0.35 if self._image is not None else 0.8
-        ink = QColor(255, 255, 255) if self._image is not None else None
-        line = ink or theme.colour("line")
+        line = theme.colour("line")
+        if self._image is not None:
+            line = QColor(255, 255, 255)
         line.setAlphaF(alpha)
         painter.setPen(QPen(line, 1))
         origin = self.to_widget(0.0, 0.0)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -165,25 +165,25 @@ class MatrixView(QWidget):
         self._cell, self._origin = 0.0, QPointF()
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: N802
-        """Ask for a square."""
-        return QSize(260, 260)
-
     # --- where things are ---------------------------------------------------------
 
-    def _whole_cell(self) -> float:
-        """Return the side at which the whole fits, words included if they can be."""
+    def _fit(self, left: float, top: float) -> float:
+        """Return the side at which the whole fits beside such margins."""
         height, width = self._values.shape
-        if not height or not width:
+        room = min((self.width() - left) / width, (self.height() - top) / height)
+        return float(min(room, _LARGEST_CELL))
+
+    def _worded(self) -> bool:  # whether words stand along the axes
+        return (self._cell or self._fit(LEFT_MARGIN, TOP_MARGIN)) >= LABEL_FROM
+
+    def _whole_cell(self) -> float:
+        if not self._values.size:
             return 0.0
-        left, top = self.width() - LEFT_MARGIN, self.height() - TOP_MARGIN
-        worded = float(min(left / width, top / height))
-        bare = float(min(self.width() / width, self.height() / height))
-        words = worded >= LABEL_FROM
-        return min(worded, _LARGEST_CELL) if words else min(bare, LABEL_FROM - 0.01)
+        worded = self._fit(LEFT_MARGIN, TOP_MARGIN)
+        return worded if worded >= LABEL_FROM else self._fit(0, 0)
 
     def _plot(self) -> QRectF:  # where the cells are
-        words = self.cell_px >= LABEL_FROM
+        words = bool(self._values.size) and self._worded()
         left, top = (LEFT_MARGIN, TOP_MARGIN) if words else (0.0, 0.0)
         height, width = self._values.shape
         room = QRectF(left, top, self.width() - left, self.height() - top)
@@ -227,7 +227,7 @@ class MatrixView(QWidget):
         with painting(self), QPainter(self) as painter:
             plot, side = self._plot(), self.cell_px
             self._paint_cells(painter, plot, side)
-            if side >= LABEL_FROM:
+            if self._worded():
                 self._paint_words(painter, plot, side)
             painter.setClipRect(plot)
             self._paint_marks(painter, plot, side)

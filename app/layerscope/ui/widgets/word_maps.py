@@ -25,7 +25,7 @@ from layerscope.ui.widgets.pixels import fitted, to_image
 from layerscope.ui.widgets.readable import share
 
 _GAP, _FOOT, _CORNER = 10.0, 18.0, 4.0
-_MOST = 132.0
+_MOST = 220.0
 
 
 class WordMaps(QWidget):
