@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
@@ -161,7 +162,11 @@ def measured_nats(folder: Path, n_characters: int | None = None) -> float:
     n_characters : int, optional
         Read only so many characters.
     """
-    session = publish.cpu_session(folder / publish.MODEL_FILE)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # one row at a time leaves nothing to share out
+    session = onnxruntime.InferenceSession(
+        folder / publish.MODEL_FILE, options, providers=["CPUExecutionProvider"]
+    )
     tokenizer = Tokenizer.from_file(str(folder / shakespeare.TOKENIZER_FILE))
     text = shakespeare.parts()[1][:n_characters]
     tokens = shakespeare.encoded(tokenizer, text)

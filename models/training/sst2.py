@@ -99,7 +99,9 @@ def sentences(lines: list[str]) -> tuple[list[str], Ids]:
     return list(texts), np.asarray(labels, np.int64)
 
 
-def tokenizer_and_kept(texts: list[str]) -> tuple[Tokenizer, list[int]]:
+def tokenizer_and_kept(
+    texts: list[str], n_common: int = N_COMMON
+) -> tuple[Tokenizer, list[int]]:
     """Return MiniLM's tokenizer with a smaller vocabulary, and the ids it keeps.
 
     Parameters
@@ -107,6 +109,8 @@ def tokenizer_and_kept(texts: list[str]) -> tuple[Tokenizer, list[int]]:
     texts : list of str
         Every token in them is kept, beside the common ones and all single letters;
         words that are no longer there come out in pieces.
+    n_common : int
+        So many of the first tokens are common ones.
     """
     text = (minilm.package_folder() / "tokenizer.json").read_text(encoding="utf-8")
     whole = Tokenizer.from_str(text)
@@ -118,7 +122,7 @@ def tokenizer_and_kept(texts: list[str]) -> tuple[Tokenizer, list[int]]:
     kept = [
         (token, old)
         for token, old in sorted(vocabulary.items(), key=lambda item: item[1])
-        if (old < N_COMMON and not token.startswith("[unused"))
+        if (old < n_common and not token.startswith("[unused"))
         or old in seen
         or len(token.removeprefix("##")) == 1
     ]

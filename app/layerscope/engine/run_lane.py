@@ -15,6 +15,7 @@ from layerscope.engine import lenses, tasks
 from layerscope.engine.components import Components
 from layerscope.engine.explaining import explained, with_errors
 from layerscope.engine.jobs import CancelToken, Parting, Steps
+from layerscope.engine.keeping import run_and_keep
 from layerscope.engine.model import (
     folders,
     preflight,
@@ -244,6 +245,12 @@ class RunLane:
         if not model.warm:
             _, looked.warm_up_ms = running.run_fast(feeds, token)
             model.warm = True
+        if command.keep_tensors:
+            looked.outputs, looked.kept, looked.model_ms = run_and_keep(
+                running, model.structure, command.keep_tensors, feeds, token
+            )
+            if not command.watch.anything:
+                return looked
         if not command.watch.anything:
             samples = []
             for _ in range(max(1, command.repeats)):
@@ -253,7 +260,6 @@ class RunLane:
             looked.samples_ms = tuple(samples)
             one = len(samples) == 1
             looked.model_ms = samples[0] if one else statistics.median(samples)
-            self._keep(looked, model, command, feeds, token)
             return looked
         watch = command.watch
         if watch.focus and watch.focus == model.told_focus:
@@ -284,7 +290,6 @@ class RunLane:
             looked.pictures.update(pictures)
             looked.layers += layers
         looked.summarise_ms = (time.perf_counter() - started) * 1e3
-        self._keep(looked, model, command, feeds, token)
         return looked
 
     def _tapped(
@@ -307,20 +312,6 @@ class RunLane:
         if watch.focus and watch.focus not in tensors:
             tensors[watch.focus] = running.tensor_value(watch.focus, feeds, token)
         return tensors
-
-    @staticmethod
-    def _keep(
-        looked: Looked,
-        model: ModelInUse,
-        command: Run,
-        feeds: dict[str, npt.NDArray[np.generic]],
-        token: CancelToken,
-    ) -> None:
-        running = model.runner()
-        looked.kept = {
-            name: running.tensor_value(name, feeds, token)
-            for name in command.keep_tensors
-        }
 
     def _measured_shapes(self, command: Run, model: ModelInUse) -> Steps:
         try:

@@ -156,3 +156,29 @@ def test_a_chat_template_puts_the_text_as_the_user_wants():
 def test_a_hostile_chat_template_is_one_sentence(template):
     with pytest.raises(BadInputError, match="chat template of this folder breaks"):
         rendered({"chat_template": template}, "Hi")
+
+
+def test_a_word_list_of_bert_will_do(tmp_path):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
+    tokenizer = loaded(tmp_path)
+    assert tokenizer.encode("The CATS dog").ids == [2, 5, 6, 7, 1, 3]
+    assert tokenizer.gap_id == 4
+    assert tokenizer.decode([2, 5, 6, 7, 3]) == "the cats"
+
+
+def test_merges_of_gpt_2_will_do(tmp_path):
+    vocabulary = {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ġa": 4}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b\nĠ a\n")
+    tokenizer = loaded(tmp_path)
+    assert tokenizer.encode("ab a").ids == [3, 4]
+    assert tokenizer.decode([3, 4]) == "ab a"
+
+
+def test_a_broken_word_list_is_left_out_with_a_note(tmp_path):
+    (tmp_path / "vocab.json").write_text(json.dumps({"a": "b"}))
+    (tmp_path / "merges.txt").write_text("a b\n")
+    notes = []
+    assert loaded(tmp_path, notes) is None
+    assert "was left out" in notes[0]

@@ -110,11 +110,13 @@ class Attention:
     ) -> dict[str, Array]:
         """Return queries and keys of all layers, computed once for each run."""
         with self._lock:
-            if self._last is not None and self._last[0] is model.feeds:
+            # A run may end meanwhile: what is found belongs to what was there first.
+            feeds = model.feeds
+            if self._last is not None and self._last[0] is feeds:
                 return self._last[1]
             names = [name for site in sites for name in site.tensors]
             values = values_of(model, names, token)
-            self._last = (model.feeds, values)
+            self._last = (feeds, values)
             return values
 
     @staticmethod

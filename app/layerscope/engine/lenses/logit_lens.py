@@ -144,12 +144,14 @@ class LogitLens:
                 "first."
             )
         with self._lock:
-            if self._last is not None and self._last[0] is model.feeds:
+            # A run may end meanwhile: what is found belongs to what was there first.
+            feeds = model.feeds
+            if self._last is not None and self._last[0] is feeds:
                 return self._last[1]
             found = model.runner().edited(
                 ("stream", stream.tensors),
                 lambda proto: expose(proto, stream.tensors),
-                model.feeds,
+                feeds,
                 token,
             )
             ids = token_ids(model)
@@ -157,7 +159,7 @@ class LogitLens:
             rows = [
                 np.asarray(value).reshape(-1, value.shape[-1])[:n] for value in found
             ]
-            self._last = (model.feeds, rows)
+            self._last = (feeds, rows)
             return rows
 
     @staticmethod

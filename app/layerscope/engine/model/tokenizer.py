@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from layerscope.core.errors import BadInputError
+from layerscope.engine.model import older_tokenizers
 from layerscope.engine.model.cards import Json, read_json, read_text
 from layerscope.engine.model.reading import check_plain_file
 from layerscope.engine.model.wording import shown, size
@@ -286,19 +287,27 @@ def load(root: Path, main: Path, notes: list[str]) -> HubTokenizer | None:
     """
     for folder in dict.fromkeys((root, root / "tokenizer", main.parent)):
         path = folder / "tokenizer.json"
-        if not path.exists() and not path.is_symlink():
-            continue
+        config = read_json(folder / "tokenizer_config.json", notes)
         try:
-            tokenizer = _read(path)
+            if path.exists() or path.is_symlink():
+                tokenizer = _read(path)
+            else:
+                tokenizer = _older(folder, config, notes)
         except BadInputError as error:
             notes.append(str(error))
             continue
-        config = read_json(folder / "tokenizer_config.json", notes)
+        if tokenizer is None:
+            continue
         template = read_text(folder / "chat_template.jinja", notes)
         if template:
             config = {**config, "chat_template": template}
         return HubTokenizer(tokenizer, config)
     return None
+
+
+def _older(folder: Path, config: Json, notes: list[str]) -> Any:
+    what = f"The word list in {shown(folder.name)} was left out"
+    return guarded(lambda: older_tokenizers.found(folder, config, notes), what)
 
 
 def _read(path: Path) -> Any:

@@ -74,6 +74,7 @@ class Decoder:
         self._plain = self._device == "cpu" and not shared
         self._state: dict[str, Any] = {}
         self._binding = None if self._plain else session.io_binding()
+        self._can_place = shared and len(self._out) == 1
         self._last: Array | None = None
         self.kept: dict[str, Array] = {}
 
@@ -119,12 +120,7 @@ class Decoder:
         with self._explained():
             if self._binding is None:
                 values = self._plainly(feeds, cancel)
-            elif (
-                again
-                and self._shared
-                and len(self._out) == 1
-                and self._last is not None
-            ):
+            elif again and self._can_place and self._last is not None:
                 values = [self._into_place(self._last, feeds, cancel)]
             else:
                 values = self._bound(feeds, cancel)

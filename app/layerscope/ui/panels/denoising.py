@@ -283,4 +283,12 @@ def _named(setting: str, values: tuple[str, ...]) -> list[str]:
     if not setting:
         return [""]
     word = setting.replace("_", " ")
-    return [f"{word} {value}" for value in values]
+    return [f"{word} {_short(value)}" for value in values]
+
+
+def _short(value: str) -> str:
+    """Return a value without the noughts that say nothing."""
+    try:
+        return f"{float(value):g}"
+    except ValueError:
+        return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +76,7 @@ class LatentState:
         if self.on_main and self.directions is not None:
             now = np.asarray(self.place())
             change = (np.asarray((x, y)) - now) @ self.directions
-            self.latent = (self.latent + change).astype(np.float32)
+            self.latent = np.asarray(self.latent + change, dtype=np.float32)
         else:
             self.latent = self.latent.copy()
             self.latent[self.x], self.latent[self.y] = x, y
@@ -83,15 +84,15 @@ class LatentState:
     def placed(self, latents: Floats) -> Floats:
         """Return (n, 2) places on the pad of (n, d) latents."""
         if self.on_main and self.directions is not None:
-            found: Floats = (latents - self.middle) @ self.directions.T
-            return found.astype(np.float32)
+            found = (latents - self.middle) @ self.directions.T
+            return np.asarray(found, dtype=np.float32)
         return np.ascontiguousarray(latents[:, [self.x, self.y]])
 
     def ground(self) -> Floats:
         """Return the latent of the pad's origin: what all its places share."""
         if self.on_main and self.directions is not None:
             at = self.directions @ (self.latent - self.middle)
-            return (self.latent - at @ self.directions).astype(np.float32)
+            return np.asarray(self.latent - at @ self.directions, dtype=np.float32)
         kept = self.latent.copy()
         kept[[self.x, self.y]] = 0
         return kept
@@ -129,8 +130,8 @@ def between(start: Floats, end: Floats, share: float) -> Floats:
         if 1e-3 < angle < np.pi - 1e-3:
             first = np.sin((1 - share) * angle) / np.sin(angle)
             second = np.sin(share * angle) / np.sin(angle)
-            return (first * start + second * end).astype(np.float32)
-    return ((1 - share) * start + share * end).astype(np.float32)
+            return np.asarray(first * start + second * end, dtype=np.float32)
+    return np.asarray((1 - share) * start + share * end, dtype=np.float32)
 
 
 def values_of(source: InputSource | None, n: int) -> Floats | None:
@@ -149,12 +150,11 @@ def values_of(source: InputSource | None, n: int) -> Floats | None:
         path = Path(source.path)
         if path.stat().st_size > _MOST_VALUES:
             return None
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                key = source.key or loaded.files[0]
-                loaded = loaded[key]
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.lib.npyio.NpzFile):
+                loaded = loaded[source.key or loaded.files[0]]
         values = np.asarray(loaded, dtype=np.float32).reshape(-1)
-    except (OSError, ValueError, KeyError, IndexError, EOFError):
+    except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile):
         return None
     return values[:n] if len(values) >= n else None

@@ -285,8 +285,9 @@ class LatentsPanel(Panel):
 
     def _show_trail(self) -> None:
         kept = [shot.latent for shot in self.shelf.snapshots]
-        placed = self.state.placed(np.stack(kept)) if kept else []
-        self.pad.set_trail([(float(x), float(y)) for x, y in placed])
+        several = np.stack(kept) if kept and self.state.n > 1 else None
+        placed = [] if several is None else self.state.placed(several).tolist()
+        self.pad.set_trail([(x, y) for x, y in placed])
 
     def _on_axes(self) -> None:
         self._show_state()

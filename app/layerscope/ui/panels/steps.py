@@ -7,9 +7,10 @@ from typing import Any
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from layerscope.protocol.answers import Denoising
+from layerscope.protocol.answers import Denoising, VariationGrid
 from layerscope.ui.panels.asking import LensQuestions
 from layerscope.ui.panels.base import Panel, title_button
+from layerscope.ui.panels.denoising import VariationGridView
 from layerscope.ui.panels.naming import nothing_yet
 from layerscope.ui.panels.step_pictures import LENS, Key, StepPictures
 from layerscope.ui.widgets.film_strip import FilmStrip
@@ -45,7 +46,7 @@ class StepsPanel(Panel):
             large.addWidget(column, 1)
         self.strip = FilmStrip("Steps from noise to picture")
         self.strip.chosen.connect(self.look_at)
-        content = QWidget()
+        self._content = content = QWidget()
         rows = QVBoxLayout(content)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(8)
@@ -55,6 +56,9 @@ class StepsPanel(Panel):
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty)
         self._pages.addWidget(content)
+        self.grid = VariationGridView(controller)
+        self.grid.changed.connect(self.mark_stale)
+        self._pages.addWidget(self.grid)
         self.body.addWidget(self._pages)
         self.play = title_button(
             "Play", "Play the steps from the first to the last", checkable=True
@@ -86,7 +90,10 @@ class StepsPanel(Panel):
             self.set_clause("")
             self.play.hide()
             return
-        self._pages.setCurrentWidget(self._pages.widget(1))
+        if part.cell >= 0:
+            self._show_variations()
+            return
+        self._pages.setCurrentWidget(self._content)
         self.play.show()
         last = max(0, min(part.step, part.n_calls))
         shown = session.looked_step if 0 <= session.looked_step < last else last
@@ -126,6 +133,17 @@ class StepsPanel(Panel):
             ]
             model = TableModel(("step", "time step", "noise"), rows)
             TableWindow(self, "Steps", "share of noise, 0 to 1", model).show()
+
+    def _show_variations(self) -> None:
+        """Show a grid of variations with more room; it keeps no single steps."""
+        session = self.controller.session
+        self.play.hide()
+        frame = self.controller.pictures.frame
+        for part in session.answer.parts:
+            if isinstance(part, VariationGrid) and frame is not None:
+                self.grid.show_part(part, frame.pictures)
+                self._pages.setCurrentWidget(self.grid)
+                self.set_clause("variations · click one to see it large")
 
     # --- inside ---------------------------------------------------------------------
 

@@ -94,11 +94,13 @@ class PictureGrid(ImageView):
         painter.setFont(theme.font(10))
         painter.setPen(theme.colour("muted"))
         metrics = QFontMetricsF(painter.font())
-        for at, name in enumerate(self._columns):
-            cell = self.cell_rect(at)
+        for at, whole in enumerate(self._columns):
+            name, cell = whole, self.cell_rect(at)
             head = QRectF(cell.left(), target.top() - _HEAD, cell.width(), _HEAD)
-            room = metrics.elidedText(name, Qt.TextElideMode.ElideRight, cell.width())
-            painter.drawText(head, Qt.AlignmentFlag.AlignCenter, room)
+            if metrics.horizontalAdvance(name) > cell.width():
+                name = name.rpartition(" ")[2]  # the value alone
+            shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, cell.width())
+            painter.drawText(head, Qt.AlignmentFlag.AlignCenter, shown)
         for at, name in enumerate(self._rows):
             cell = self.cell_rect(at * len(self._columns))
             side = QRectF(
