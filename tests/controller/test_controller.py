@@ -13,7 +13,12 @@ from layerscope.client.engine_client import EngineClient
 from layerscope.controller.controller import Controller
 from layerscope.library.preferences import Preferences
 from layerscope.protocol.answers import TensorsAnswer
-from layerscope.protocol.inputs import ConstantTensor, TensorArray
+from layerscope.protocol.inputs import (
+    CameraFrame,
+    ConstantTensor,
+    PictureFile,
+    TensorArray,
+)
 from layerscope.protocol.messages import Fault
 
 
@@ -174,6 +179,25 @@ def test_a_killed_engine_comes_back_with_the_model(controller, tiny_models):
     until(controller, lambda: session.n_runs > runs)
 
 
+def test_a_crash_without_a_model_offers_nothing_about_models(controller):
+    until(controller, lambda: controller.session.engine == "ready")
+    controller.client.send(Fault(job=controller.client.next_job(), kind="crash"))
+    until(controller, lambda: controller.session.trouble is not None)
+    assert controller.session.trouble.actions == ()
+
+
+def test_a_camera_that_fails_is_given_up(controller, tiny_models):
+    session = opened(controller, tiny_models / "conv.onnx")
+    controller.set_task("image-classification")
+    until(controller, lambda: session.task == "image-classification")
+    slot = controller.first_picture_slot()
+    controller.set_input(slot, CameraFrame(camera=63))
+    controller.set_live(True)
+    until(controller, lambda: session.trouble is not None)
+    assert not session.live
+    assert isinstance(session.inputs[slot], PictureFile)
+
+
 def test_the_third_crash_asks_and_a_button_brings_it_back(controller, tiny_models):
     session = opened(controller, tiny_models / "mlp.onnx")
     for _ in range(3):
@@ -219,14 +243,15 @@ def test_what_cannot_be_opened_is_said_in_one_sentence(
         raise PermissionError(13, "Permission denied", str(path))
 
     for name, words in (
-        ("notes.txt", "cannot be opened"),
+        ("notes.txt", "no open model takes text"),
+        ("notes.odt", "cannot be opened"),
         ("missing.onnx", "missing.onnx"),
         ("cat.png", "no model is open"),
         ("x.npy", "no model is open"),
         ("locked", "cannot be read"),
     ):
         path = tmp_path / name
-        if name == "notes.txt":
+        if name.startswith("notes"):
             path.write_text("hello")
         if name == "locked":
             path.mkdir()

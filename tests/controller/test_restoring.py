@@ -25,7 +25,8 @@ def controller(tmp_path, monkeypatch):
     monkeypatch.setattr(
         made, "run", lambda: made.runs.append(dict(made.session.inputs))
     )
-    return made
+    yield made
+    made.close()
 
 
 def picture(folder, **settings):

@@ -15,7 +15,7 @@ from layerscope.library.bundled import bundled_models
 from training import cards, decoder_folder, figures
 
 DECODERS = ["shakespeare-gpt"]
-LANGUAGE_MODELS = [*DECODERS]
+LANGUAGE_MODELS = [*DECODERS, "shakespeare-lstm"]
 BARS = {"shakespeare-gpt": 1.60, "shakespeare-lstm": 1.75}  # nats per character
 PROMPT = "ROMEO:\nWhat, "
 
@@ -162,6 +162,41 @@ def test_residual_stream_leads_to_the_logits_by_norm_and_head(sessions, model_id
     normed = centred / deviation * weights["ln_f.scale"] + weights["ln_f.b"]
     logits = normed @ weights["wte.weight"].T
     np.testing.assert_allclose(answers["logits"], logits, atol=1e-3)
+
+
+def test_lstm_reads_one_character_a_call_as_well_as_all_at_once(sessions):
+    folder, tokenizer, session = sessions("shakespeare-lstm")
+    tokens = np.asarray([tokenizer.encode(PROMPT).ids] * 2)
+    tokens[1] = tokens[1, ::-1]
+    feed = {name: np.zeros((2, 2, 256), np.float32) for name in ("state.h", "state.c")}
+
+    whole = run(session, {"input_ids": tokens, **feed})
+    for place in range(tokens.shape[1]):
+        step = run(session, {"input_ids": tokens[:, place : place + 1], **feed})
+        feed = {name: step[f"next_{name}"] for name in feed}
+        np.testing.assert_allclose(
+            step["logits"][:, 0], whole["logits"][:, place], atol=1e-4
+        )
+
+    for name, value in feed.items():
+        np.testing.assert_allclose(value, whole[f"next_{name}"], atol=1e-4)
+    kinds = [node.op_type for node in onnx.load(folder / "model.onnx").graph.node]
+    assert kinds.count("LSTM") == 2
+
+
+def test_lstm_layers_can_be_read_at_each_step(sessions):
+    folder, tokenizer, _ = sessions("shakespeare-lstm")
+    session = with_outputs(folder, ["lstm.0", "lstm.1"])
+    tokens = np.asarray([tokenizer.encode(PROMPT).ids])
+    feed = {name: np.zeros((2, 1, 256), np.float32) for name in ("state.h", "state.c")}
+
+    answers = run(session, {"input_ids": tokens, **feed})
+
+    for layer in range(2):
+        assert answers[f"lstm.{layer}"].shape == (tokens.shape[1], 1, 256)
+        np.testing.assert_allclose(
+            answers[f"lstm.{layer}"][-1], answers["next_state.h"][layer], atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("model_id", LANGUAGE_MODELS)

@@ -120,10 +120,10 @@ def test_a_slider_moves_one_dimension(panel, controller, qtbot):
     assert fed(controller)[-1][2] < 2.95
 
 
-def test_a_hundred_dimensions_scroll_and_keys_reach_the_last(panel, controller, qapp):
+def test_a_hundred_dimensions_scroll_and_keys_reach_the_last(panel, controller, qtbot):
     facts(panel, n=100)
     sliders = panel.sliders
-    qapp.processEvents()
+    qtbot.waitUntil(lambda: sliders.parentWidget().height() >= sliders.height())
     assert sliders.height() > panel.height()
     for _ in range(100):
         QTest.keyClick(sliders, Qt.Key.Key_Down)

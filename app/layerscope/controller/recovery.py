@@ -66,7 +66,7 @@ class Recovery:
             self._controller.complain(
                 f"The engine {lost.reason} while {doing}; that was the third time in "
                 "five minutes, so it waits for you.",
-                actions=("restart", "try-cpu", "forget-model"),
+                actions=("restart", *self._ways_out()),
             )
             return
         session.engine = "restarting"
@@ -76,10 +76,15 @@ class Recovery:
             self._controller.complain(
                 f"The engine {lost.reason} while {doing}; it is started again and "
                 "everything shown is kept.",
-                actions=("try-cpu", "forget-model"),
+                actions=self._ways_out(),
             )
         if not was_opening:
             self.reopen()
+
+    def _ways_out(self) -> tuple[str, ...]:
+        """Return the buttons about the model, if there is one."""
+        has_model = bool(self._controller.session.model_path)
+        return ("try-cpu", "forget-model") if has_model else ()
 
     def reopen(self, precision: str | None = None) -> None:
         """Open the same model again with its inputs; another variant if given."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from layerscope.protocol.inputs import CameraFrame, PreviousOutput, VideoFrame
+from layerscope.protocol.inputs import (
+    CameraFrame,
+    PictureFile,
+    PreviousOutput,
+    VideoFrame,
+)
 from layerscope.protocol.messages import (
     Cancelled,
     Event,
@@ -158,6 +163,7 @@ class RunScheduler:
         session.running = False
         if isinstance(event, Failed):
             session.live = False
+            self._give_up_camera()
         if isinstance(event, Failed | Cancelled):
             return
         first, self._first = self._first, False
@@ -168,6 +174,17 @@ class RunScheduler:
         """The engine is gone; nothing is in flight."""
         self._in_flight = self._profile_job = 0
         self._answered_model = 0
+
+    def _give_up_camera(self) -> None:
+        """Show a sample instead of a camera whose pictures cannot be had."""
+        session = self._controller.session
+        samples = self._controller.sample_pictures()
+        if samples:
+            picture = PictureFile(path=str(samples[0]))
+            session.inputs = {
+                name: picture if isinstance(source, CameraFrame) else source
+                for name, source in session.inputs.items()
+            }
 
     def _due(self) -> bool:
         if self._controller.session.stepped:

@@ -32,6 +32,7 @@ LENS = "attention"
 # While tokens come, the engine has better things to do than to draw.
 RUNNING_INTERVAL_S = 0.5
 _WAITING = "Run the model (Ctrl+Enter): where every head looks appears here."
+_LOOKING = "Looking at all heads; the first time takes a moment."
 _FIELDS = ("n_runs", "model", "lenses", "tokens", "token", "running", "refusal")
 _GRID_SHARE = 0.46
 _LEAST_GRID = 150
@@ -139,7 +140,8 @@ class AttentionPanel(Panel):
             self._pages.setCurrentIndex(1)
             self._mark_token()
         else:
-            self._empty.set_text(nothing_yet(session, self.reading.trouble or _WAITING))
+            usual = _LOOKING if self._overview.busy else _WAITING
+            self._empty.set_text(nothing_yet(session, self.reading.trouble or usual))
             self._pages.setCurrentIndex(0)
         self._write_clause()
 

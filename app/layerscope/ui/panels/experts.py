@@ -19,6 +19,7 @@ from layerscope.ui.widgets.word_table import WordTable
 LENS = "experts"
 RUNNING_INTERVAL_S = 0.5
 _WAITING = "Run the model (Ctrl+Enter): the expert of each token appears here."
+_LOOKING = "Looking inside; the first time takes a moment."
 _FIELDS = ("n_runs", "model", "lenses", "tokens", "token", "running", "refusal")
 
 
@@ -70,7 +71,8 @@ class ExpertsPanel(Panel):
             self._asked = topic
             self._ask.ask()
         self._pages.setCurrentIndex(1 if self._words else 0)
-        self._empty.set_text(nothing_yet(session, self._trouble or _WAITING))
+        usual = _LOOKING if self._ask.busy else _WAITING
+        self._empty.set_text(nothing_yet(session, self._trouble or usual))
         self.set_clause(self._words)
         self.routes.set_selected(-1, session.token)
 

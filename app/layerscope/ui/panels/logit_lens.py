@@ -19,6 +19,7 @@ LENS = "logit-lens"
 N_WORDS = 5
 RUNNING_INTERVAL_S = 0.5
 _WAITING = "Run the model (Ctrl+Enter): what each layer would say next appears here."
+_LOOKING = "Looking inside; the first time takes a moment."
 _FIELDS = ("n_runs", "model", "lenses", "tokens", "token", "running", "refusal")
 
 
@@ -61,7 +62,8 @@ class LogitLensPanel(Panel):
         if LENS in session.lenses and session.model:
             self._ask_if_new()
         if not self._filled or self._asked is None:
-            self._empty.set_text(nothing_yet(session, self._trouble or _WAITING))
+            usual = _LOOKING if self._ask.busy else _WAITING
+            self._empty.set_text(nothing_yet(session, self._trouble or usual))
             self._pages.setCurrentWidget(self._empty)
             self.set_clause("")
             return
