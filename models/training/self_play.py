@@ -50,7 +50,7 @@ class Recipe:
     seed : int
     """
 
-    rounds: int = 90
+    rounds: int = 40
     games: int = 256
     kept_rounds: int = 6
     steps: int = 40

@@ -3,9 +3,10 @@
 Run it where diffusers and transformers are installed, which the project itself does not
 need, from the root of the checkout::
 
-    python packaging/peers/diffusers_pipelines.py out/pipelines
-    layerscope imagine out/pipelines/sd --prompt "a red digit" --negative big \\
-        --steps 6 --guidance 5 --seed 3 --size 16x16 -o out/ours.png
+    PYTHONPATH=app:. python packaging/peers/diffusers_pipelines.py out/pipelines
+
+The same is then asked of ``layerscope imagine out/pipelines/sd --prompt "a red digit"
+--negative big --steps 6 --guidance 5 --seed 3 --size 16x16 -o out/ours.png``.
 
 Each folder also gets ``theirs.npy``, the picture that diffusers makes of the same
 noise, (16, 16, 3) float32 from 0 to 1; ours is to be the same but for rounding.
@@ -16,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from tests import diffusion_models
 from torch import nn
 from transformers import (
     CLIPTextConfig,
@@ -41,9 +42,6 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPTokenizer,
 )
-
-sys.path[:0] = [str(Path(__file__).parents[2] / "app"), str(Path(__file__).parents[2])]
-from tests import diffusion_models
 
 PROMPT, NEGATIVE, SEED, STEPS, GUIDANCE = "a red digit", "big", 3, 6, 5.0
 LENGTH, N_LAYERS = 8, 3

@@ -109,7 +109,7 @@ def test_share_counts_wins_alone_and_lets_both_begin():
 
 
 @pytest.mark.parametrize(
-    ("columns", "answer"), [("010101", 0), ("01010", 0), ("30314", 2), ("33443520", 6)]
+    ("columns", "answer"), [("010101", 0), ("01010", 0), ("00112", 3), ("001122", 3)]
 )
 def test_looking_player_wins_or_stops_the_other(columns, answer):
     boards = played(columns)
@@ -135,7 +135,8 @@ def test_look_ahead_counts_what_is_in_sight_exactly():
     (losing,) = self_play.look_ahead(network, played("01010"))
 
     assert winning[0] == 1
-    assert (np.abs(winning[1:]) < 1).all()
+    assert abs(winning[1]) < 1  # stops the other
+    assert winning[2:].tolist() == [-1] * 5
     assert losing[0] > -1
     assert losing[1:].tolist() == [-1] * 6
 
@@ -169,7 +170,7 @@ def test_learning_prefers_what_was_taught():
     first = self_play.learn(network, optimiser, lessons, recipe, random)
     later = self_play.learn(network, optimiser, lessons, recipe, random)
 
-    assert later < 0.9 * first
+    assert later < first - 0.02
 
 
 def test_published_folder_plays_and_brings_a_sample(tmp_path):

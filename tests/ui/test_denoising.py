@@ -216,3 +216,21 @@ def test_the_grid_is_walked_with_keys(panel, controller):
     assert grid.pointed == 3
     QTest.keyClick(grid, Qt.Key.Key_Return)
     assert controller.queries[-1][0].question["cell"] == 3
+
+
+def test_an_answer_that_comes_after_another_model_was_opened_harms_nobody(
+    panel, controller, qapp
+):
+    from layerscope.protocol.answers import Answer, TextAnswer
+
+    for at in range(5):
+        parts.step(controller, at, running=at < 4)
+    view_of(panel, DenoisingView).look_at(1)
+    panel.refresh()
+    controller.session.answer = Answer(parts=(TextAnswer(text="words"),))
+    panel.refresh()
+    qapp.sendPostedEvents(None, 52)  # deferred deletion
+    qapp.processEvents()
+    parts.answer_step(controller)
+    panel.refresh()
+    assert len(panel.views) == 1

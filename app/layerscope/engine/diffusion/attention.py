@@ -131,15 +131,15 @@ def by_word(weights: Array, words: Sequence[Word], n: int, *, guided: bool) -> A
     """
     rows = n * (2 if guided else 1)
     heads = max(1, len(weights) // rows)
-    apart = weights[: rows * heads].reshape(-1, heads, *weights.shape[1:])
-    kept = apart.mean(axis=1)[-n:]
-    columns = [
-        kept[..., list(word.tokens)].mean(axis=-1)
-        if word.tokens and max(word.tokens) < kept.shape[-1]
-        else np.zeros(kept.shape[:2], dtype=kept.dtype)
-        for word in words
-    ]
-    return np.stack(columns, axis=-1).astype(np.float16)
+    kept = weights[: rows * heads][-n * heads :].astype(np.float32, copy=False)
+    if heads > 1:
+        kept = kept.reshape(n, heads, *weights.shape[1:]).mean(axis=1)
+    n_tokens = kept.shape[-1]
+    shares = np.zeros((n_tokens, len(words)), dtype=kept.dtype)
+    for number, word in enumerate(words):
+        if word.tokens and max(word.tokens) < n_tokens:
+            shares[list(word.tokens), number] = 1 / len(word.tokens)
+    return (kept @ shares).astype(np.float16)
 
 
 def side_of(places: int, height: int, width: int) -> tuple[int, int] | None:

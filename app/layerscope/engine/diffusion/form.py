@@ -70,7 +70,7 @@ def settings_of(parts: Parts, has_attention: bool) -> tuple[SettingSpec, ...]:
             default="automatic",
             choices=PREVIEWS,
             group="Looking",
-            help="How each step is shown; automatic decodes within 3 % of the time and "
+            help="How each step is shown; automatic decodes within 2 % of the time and "
             "estimates otherwise.",
         ),
     ]  # fmt: skip

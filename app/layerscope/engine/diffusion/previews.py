@@ -16,7 +16,7 @@ from layerscope.core.diffusion.noise import Floats
 from layerscope.engine.diffusion.coding import Coder, Pixels, to_pixels
 from layerscope.engine.pictures import resize
 
-SHARE = 0.03
+SHARE = 0.02
 SMALL_SIDE = 16
 # Against ill-conditioned fits: what many places of noise weigh.
 _RIDGE = 1e-3

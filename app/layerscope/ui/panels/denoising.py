@@ -72,7 +72,9 @@ class DenoisingView(PartView):
         self._show_which(part)
         self.curve.set_noise(part.noise, shown, last)
         self._show_picture(part, shown, last, running=running)
-        self._write(part, shown, last, running=running or bool(session.running))
+        # Between two runs the last one's end is shown.
+        going_on = running or (swept and bool(session.running))
+        self._write(part, shown, last, running=going_on)
 
     def look_at(self, step: int) -> None:
         """Have all panels look at a step; the newest one follows what comes."""
@@ -178,6 +180,7 @@ class VariationGridView(PartView):
         self.column.addLayout(both, 1)
         self.column.addWidget(self._line)
         self._ask = LensQuestions(controller, LENS, self._on_cell, self._on_failure)
+        self.destroyed.connect(self._ask.forget)
         self._part: VariationGrid | None = None
         self._cell = -1
         self._atlas: npt.NDArray[np.uint8] | None = None

@@ -119,6 +119,7 @@ class LatentShelf(QWidget):
             if shot.picture is not None:
                 self.strip.set_picture(place, np.asarray(shot.picture))
         self.strip.set_selected(selected)
+        self._put_slider(selected)
         self.setVisible(n > 0)
         self._hint.setVisible(n < 2)
         self.strip.setVisible(n > 0)
@@ -128,10 +129,14 @@ class LatentShelf(QWidget):
         if n < 2:
             self.set_playing(False)
 
-    def _on_chosen(self, place: int) -> None:
+    def _put_slider(self, place: int) -> None:
         self.slider.blockSignals(True)
-        self.slider.setValue(round(STEPS * place / max(1, len(self._shots) - 1)))
+        last = max(1, len(self._shots) - 1)
+        self.slider.setValue(round(STEPS * max(0, place) / last))
         self.slider.blockSignals(False)
+
+    def _on_chosen(self, place: int) -> None:
+        self._put_slider(place)
         self.chosen.emit(self._shots[place].latent)
 
     def _on_slider(self, value: int) -> None:

@@ -47,6 +47,7 @@ class StepPictures:
         self._asking: Key | None = None
         self.metadata: dict[Key, str] = {}
         self._ask = LensQuestions(controller, LENS, self._on_answer, self._on_failure)
+        owner.destroyed.connect(self._ask.forget)
         events = controller.session.events
         for signal in (events.steps_ms, events.model):
             signal.connect(self._on_run)

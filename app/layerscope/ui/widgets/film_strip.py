@@ -108,7 +108,7 @@ class FilmStrip(QWidget):
         places = self.places()
         if not places:
             return {}
-        side = (self.width() + GAP) / len(places) - GAP
+        side = (self.width() - 2 + GAP) / len(places) - GAP
         side = min(side, MOST_SIDE, self.height() - 2.0)
         top = (self.height() - side) / 2
         return {
