@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FIRST_RUN := out/first-run.png
 
 .DEFAULT_GOAL := run
-.PHONY: run test check bench models verify-models thumbnails setup setup-test clean
+.PHONY: run test check bench peers models verify-models thumbnails setup setup-test clean
 
 run: setup  ## open the window; without a display, run off-screen and save a picture
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
@@ -29,6 +29,9 @@ check: setup-test  ## the checks that run nothing: style, types, who imports who
 
 bench: setup-test  ## measure what must hold; a table and out/bench.json
 	$(BIN)/python packaging/bench/main.py
+
+peers: setup-test  ## environments of the programs that bench compares with
+	$(BIN)/python packaging/peers/make_peers.py
 
 models: setup-test  ## train the bundled models, or MODEL=<id>; go on where one stopped
 	@# MiniLM's weights; without its dependencies, none of which is needed.

@@ -136,7 +136,9 @@ def test_every_requirement_and_its_dependencies_are_pinned(checkout):
 
 def test_keys_of_the_readme_are_keys_of_the_window(checkout):
     readme = (checkout / "README.md").read_text("utf-8")
-    commands = (checkout / "app/layerscope/ui/commands.py").read_text("utf-8")
+    ui = checkout / "app/layerscope/ui"
+    names = ("commands", "making_actions", "tab_actions")
+    commands = "".join((ui / f"{name}.py").read_text("utf-8") for name in names)
     keys = set(re.findall(r"\b(?:Ctrl|Alt)\+[\w+]+|\bF\d+\b", readme))
 
     assert len(keys) > 10

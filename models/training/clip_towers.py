@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 
-from training import minilm, publish, weight_only
+from training import minilm, publish, readable, weight_only
 
 VISION, TEXT = Path("onnx/vision_model.onnx"), Path("onnx/text_model.onnx")
 IMAGE_EMBEDS, TEXT_EMBEDS = "image_embeds", "text_embeds"
@@ -82,16 +82,18 @@ def image_tower(trunk: onnx.ModelProto, projection: Floats) -> onnx.ModelProto:
     graph.initializer.append(
         numpy_helper.from_array(np.float32(_EPSILON).reshape(()), smallest)
     )
-    graph.node.extend(
-        [
-            helper.make_node("MatMul", [FEATURES, weight], [_PROJECTION], _PROJECTION),
-            helper.make_node("ReduceL2", [_PROJECTION, axes], [length], length),
-            helper.make_node("Max", [length, smallest], [clipped], clipped),
-            helper.make_node(
-                "Div", [_PROJECTION, clipped], [IMAGE_EMBEDS], IMAGE_EMBEDS
-            ),
-        ]
-    )
+    nodes = [
+        helper.make_node("MatMul", [FEATURES, weight], [_PROJECTION], _PROJECTION),
+        helper.make_node("ReduceL2", [_PROJECTION, axes], [length], length),
+        helper.make_node("Max", [length, smallest], [clipped], clipped),
+        helper.make_node("Div", [_PROJECTION, clipped], [IMAGE_EMBEDS], IMAGE_EMBEDS),
+    ]
+    modules = {"": nn.Sequential(), _PROJECTION: nn.Linear(1, 1)}
+    for node in nodes:
+        path = _PROJECTION if node.op_type == "MatMul" else ""
+        kind = node.op_type.lower()
+        readable.write_scopes(node, path, (kind, kind), modules)
+    graph.node.extend(nodes)
     del graph.output[:]
     shape = ["batch", projection.shape[1]]
     graph.output.append(

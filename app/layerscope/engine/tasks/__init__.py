@@ -18,12 +18,14 @@ from layerscope.engine.tasks.text_embedding import TextEmbedding
 from layerscope.engine.tasks.text_generation import TextGeneration
 from layerscope.engine.tasks.text_to_text import TextToText
 from layerscope.engine.tasks.token_classification import TokenClassification
+from layerscope.engine.tasks.zero_shot import ZeroShot
 
 TASKS: tuple[type[Task], ...] = (
     ImageClassification,
     ObjectDetection,
     Segmentation,
     ImageToImage,
+    ZeroShot,
     TextGeneration,
     TextToText,
     TextClassification,

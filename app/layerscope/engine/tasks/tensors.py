@@ -36,6 +36,7 @@ from layerscope.protocol.arrays import dtype_name
 from layerscope.protocol.inputs import TensorArray
 from layerscope.protocol.values import InputSlot, SettingSpec, Statistics, TensorInfo
 
+_PIECE = 1 << 15
 _PREVIEW_ELEMENTS = 8
 _TEXT_LIMIT = 2000
 _MOST_HEAT_MAPS = 12
@@ -233,19 +234,27 @@ def summary_of(name: str, value: Any, key: str = "") -> TensorSummary:
 
 def statistics_of(value: npt.NDArray[Any]) -> Statistics:
     """Summarise the elements of an array of numbers."""
-    flat = np.asarray(value, dtype=np.float64).reshape(-1)
+    flat = value.reshape(-1)
     n = flat.size
-    if n and math.isfinite(total := float(np.add.reduce(flat))):
+    if value.dtype.kind not in "biuf":  # bfloat16, which numpy does not know
+        flat = flat.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        total = float(np.add.reduce(flat, dtype=np.float64))
+    if n and math.isfinite(total):
         mean = total / n
-        deviations = flat - mean
-        deviations *= deviations
+        squares = 0.0
+        for start in range(0, n, _PIECE):  # pieces stay in the cache
+            piece = flat[start : start + _PIECE].astype(np.float64)
+            piece -= mean
+            squares += float(piece @ piece)
         return Statistics(
             mean=mean,
-            std=math.sqrt(float(np.add.reduce(deviations)) / n),
-            minimum=float(np.minimum.reduce(flat)),
-            maximum=float(np.maximum.reduce(flat)),
+            std=math.sqrt(squares / n),
+            minimum=float(np.min(flat)),
+            maximum=float(np.max(flat)),
             active=int(np.count_nonzero(flat)) / n,
         )
+    flat = flat.astype(np.float64)
     finite = flat[np.isfinite(flat)]
     flags = []
     if np.isnan(flat).any():

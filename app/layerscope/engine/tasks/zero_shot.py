@@ -168,13 +168,13 @@ class ZeroShot(PictureTask):
         assert isinstance(prepared, PreparedCaptions)
         outputs = runner.run(prepared.feeds)
         image = _unit(outputs[self.towers.image.name])
-        embeds = {}
+        embeds: dict[str, Floats] = {}
         for reading in prepared.readings:
-            text = reading.text
-            if text not in embeds:
-                embeds[text] = self._embeds.get(text)
-            if embeds[text] is None:
-                embeds[text] = self._embedded(runner, reading)
+            if reading.text not in embeds:
+                kept = self._embeds.get(reading.text)
+                if kept is None:
+                    kept = self._embedded(runner, reading)
+                embeds[reading.text] = kept
         self._embeds = embeds
         cosines = np.array([image @ embeds[r.text] for r in prepared.readings])
         scale = real(settings, "scale", _stated_scale(self.context.folder.config))

@@ -53,6 +53,7 @@ _TASK_WORDS = {
     "tensors": "as tensors",
     "image-classification": "as classes",
     "image-to-image": "as a picture",
+    "zero-shot-image-classification": "as captions",
     "segmentation": "as a mask",
     "image-segmentation": "as a mask",
     "object-detection": "as boxes",
