@@ -11,6 +11,7 @@ import importlib
 from pathlib import Path
 
 FIGURES: dict[str, str] = {
+    "cifar10-clip": "training.cifar10_clip:measured",
     "cifar10-resnet-l": "training.publish:cifar10_accuracy",
     "cifar10-resnet-m": "training.publish:cifar10_accuracy",
     "cifar10-resnet-m-int8": "training.publish:cifar10_accuracy",

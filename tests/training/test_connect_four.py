@@ -200,3 +200,17 @@ def test_sample_boards_are_those_that_the_text_says():
     assert np.flatnonzero(winning[0]).tolist() == [3]
     assert np.flatnonzero(threatened[1]).tolist() == [3]
     assert not winning[1].any()
+
+
+@pytest.mark.slow
+def test_quick_training_leaves_a_whole_folder(trained):
+    entry = trained("connect-four")
+
+    assert entry.task == "reinforcement-learning"
+    assert 0 <= entry.value <= 1
+    assert f"wins {100 * entry.value:.1f} % of 200" in (
+        entry.path / "README.md"
+    ).read_text(encoding="utf-8")
+    session = raw_session(entry.path / "model.onnx")
+    names = [output.name for output in session.get_outputs()]
+    assert names == ["policy", "value"]

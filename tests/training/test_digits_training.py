@@ -1,37 +1,12 @@
 """Tests of the digits and of the scripts that train on them."""
 
-import runpy
-import sys
-
 import numpy as np
 import onnx
 import pytest
 import torch
 from tests.raw_onnxruntime import raw_session
 
-from layerscope.library.bundled import bundled_models
-from training import digit_classifiers, digits, quick
-
-
-@pytest.fixture(scope="module")
-def trained(checkout, tmp_path_factory):
-    """Return a function that runs ``train.py --quick`` and returns what it wrote."""
-
-    def run(model_id):
-        place = tmp_path_factory.mktemp("trained")
-        target = place / model_id
-        target.mkdir()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["train.py", "--quick"])
-            patch.setattr(quick, "SECONDS", 1.5)
-            patch.setattr(quick, "target_folder", lambda folder, quick: target)
-            patch.setenv("LAYERSCOPE_TRAIN_CACHE", str(place / "cache"))
-            script = checkout / "models" / model_id / "train.py"
-            runpy.run_path(str(script), run_name="__main__")
-        (entry,) = bundled_models(place)
-        return entry
-
-    return run
+from training import digit_classifiers, digits
 
 
 def test_split_is_fixed_and_keeps_its_parts_apart():
