@@ -7,7 +7,11 @@ import onnx
 import pytest
 from tests.raw_onnxruntime import raw_session
 
+from layerscope.library.bundled import bundled_models
 from training import cifar10, cifar10_captions, cifar10_clip, clip_towers, publish
+
+CLIPS = [entry for entry in bundled_models() if entry.id == "cifar10-clip"]
+N_PER_CLASS = 50
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +109,36 @@ def test_configuration_is_that_of_clip(tmp_path):
 def test_missing_classifier_is_told(tmp_path):
     with pytest.raises(SystemExit, match="train it first"):
         cifar10_clip.source_of(tmp_path)
+
+
+@pytest.mark.parametrize("entry", CLIPS, ids=lambda entry: entry.id)
+def test_texts_alike_are_near_and_folder_is_small(entry):
+    texts = ["an animal that barks", "a loud dog", "it crosses the ocean"]
+
+    barks, dog, ocean = clip_towers.text_embeddings(entry.path, texts)
+
+    assert np.linalg.norm(barks) == pytest.approx(1, abs=1e-4)
+    assert barks @ dog > barks @ ocean + 0.2
+    assert (entry.path / clip_towers.TEXT).stat().st_size <= 25_000_000
+    assert entry.value >= 0.75
+
+
+@pytest.mark.slow
+@pytest.mark.corpus
+@pytest.mark.parametrize("entry", CLIPS, ids=lambda entry: entry.id)
+def test_pictures_are_named_by_captions_as_well_as_the_card_says(
+    entry, corpus, monkeypatch
+):
+    monkeypatch.setenv("LAYERSCOPE_CORPUS", str(corpus))
+    _, test = cifar10.load(limit_per_class=N_PER_CLASS)
+
+    images = clip_towers.image_embeddings(entry.path, test.pictures)
+
+    figure = np.mean(cifar10_clip.accuracies(entry.path, images, test.labels))
+    error = np.sqrt(entry.value * (1 - entry.value) / len(test.labels))
+    assert figure == pytest.approx(entry.value, abs=3 * error)
+    (barks,) = clip_towers.text_embeddings(entry.path, [cifar10_clip.QUERY])
+    of_class = [(images[test.labels == n] @ barks).mean() for n in range(10)]
+    assert cifar10.CLASSES[int(np.argmax(of_class))] == "dog"
+    ranked = cifar10_clip.share_ranked_first(entry.path, images, test.labels, n=10)
+    assert ranked >= 0.7

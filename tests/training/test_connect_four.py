@@ -5,6 +5,7 @@ import pytest
 import torch
 from tests.raw_onnxruntime import raw_session
 
+from layerscope.library.bundled import bundled_models
 from training import connect_four, connect_four_model, self_play
 
 DRAWN = "312415450032514544433201235665661062216300"  # columns of a whole game
@@ -47,7 +48,7 @@ def test_four_in_a_row_are_found_in_every_direction(direction):
 
 def test_found_rows_are_those_that_lie_on_the_board():
     random = np.random.default_rng(0)
-    boards = connect_four.empty(300)
+    boards = connect_four.empty(60)
     found = 0
     for _ in range(20):
         boards = boards.after(connect_four.random_player(boards, random))
@@ -56,7 +57,7 @@ def test_found_rows_are_those_that_lie_on_the_board():
         assert lost.tolist() == [four_by_looking(stones) for stones in others]
         found += int(lost.sum())
         boards = boards.of(~lost)
-    assert found > 50
+    assert found > 8
 
 
 def test_network_sees_own_stones_and_the_others_and_where_one_would_land():
@@ -214,3 +215,15 @@ def test_quick_training_leaves_a_whole_folder(trained):
     session = raw_session(entry.path / "model.onnx")
     names = [output.name for output in session.get_outputs()]
     assert names == ["policy", "value"]
+
+
+def test_bundled_network_beats_both_players():
+    (entry,) = [entry for entry in bundled_models() if entry.id == "connect-four"]
+    player = connect_four_model.policy_player(entry.path)
+
+    looking = connect_four.share_won(player, connect_four.looking_player, 60, seed=5)
+    chance = connect_four.share_won(player, connect_four.random_player, 60, seed=5)
+
+    assert entry.value >= 0.75
+    assert looking == pytest.approx(entry.value, abs=0.15)
+    assert chance >= 0.95
