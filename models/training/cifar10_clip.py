@@ -297,7 +297,8 @@ _BODY = """\
 # CIFAR-10 CLIP
 
 Says which of some sentences fits a picture best, and which of some pictures fits a
-sentence. It was never told what classes there are; it learnt which captions are near.
+sentence. Its image tower was a classifier of ten classes before; what it has learnt
+here is which captions are near.
 
 | Zero-shot, 10,000 CIFAR-10 test pictures | |
 |---|---|

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
@@ -25,6 +26,7 @@ LATENT = 2
 STEPS = 4000
 LEARNING_RATE = 3e-3
 KL_WEIGHT = 1.0
+SAMPLES_A_DIGIT = 4
 PULL = 12.0  # nats of the picture that a nat of the label is worth
 DISTORTION = {"degrees": 6, "shift": 0.04, "scale": 0.06, "shear": 0.05}
 STRAIGHT = {"degrees": 0, "shift": 0, "scale": 0, "shear": 0}
@@ -85,7 +87,7 @@ def train_and_publish(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        ``models/<id>``, which receives ``decoder/`` and ``encoder/``.
+        ``models/<id>``, which receives ``decoder/``, ``encoder/`` and ``samples/``.
     """
     quick_run = quick.arguments(folder.name).quick
     quick.threads()
@@ -119,9 +121,28 @@ def train_and_publish(folder: Path) -> None:
     publish.write_json(target / "config.json", config)
     np.savez_compressed(target / "sample.npz", latent=centres.astype(np.float32))
     publish.write_json(target / "samples.json", {"inputs": "sample.npz"})
+    write_samples(target / "samples", test)
     figure = accuracy(target)
     _write_card(target, folder.name, figure)
     sys.stdout.write(f"{target}: {100 * figure:.2f} % of {len(test.labels)}\n")
+
+
+def write_samples(folder: Path, test: digits.Split) -> None:
+    """Write the first pictures of each digit, named by digit and place: ``7-2.png``.
+
+    Parameters
+    ----------
+    folder : Path
+        It is made where it is missing.
+    test : digits.Split
+        Held out, so that how well they come back tells of pictures never seen.
+    """
+    folder.mkdir(exist_ok=True)
+    for digit in range(10):
+        pictures = test.pictures[test.labels == digit][:SAMPLES_A_DIGIT, 0]
+        for at, picture in enumerate(pictures):
+            levels = np.rint(picture * 255).astype(np.uint8)
+            Image.fromarray(levels).save(folder / f"{digit}-{at}.png", optimize=True)
 
 
 def codes(folder: Path, split: digits.Split) -> npt.NDArray[np.float32]:
@@ -227,7 +248,8 @@ measures the figure again.
 `decoder/model.onnx`: `latent`, float32, batch x 2, about -3 to 3, to `picture`,
 float32, batch x 1 x 32 x 32, 0 (paper) to 1 (ink). `encoder/model.onnx`: `picture` to
 `latent`, the mean of its code, and `log_variance`. `config.json` holds the mean code of
-each digit, and so does `sample.npz`.
+each digit, and so does `sample.npz`. `samples/` holds four held-out scans of each
+digit, named by it.
 
 ## Limits
 

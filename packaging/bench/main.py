@@ -2,9 +2,9 @@
 
 It takes half an hour. ``QUICK=1`` takes few samples: enough to see that everything
 is measured, not enough to judge by. Names of groups of rows may be given:
-``engine``, ``memory``, ``recovery``, ``window``, ``text``, ``diffusion``. The last two
-compare with other programs where ``packaging/peers/make_peers.py`` has made their
-environments.
+``engine``, ``memory``, ``recovery``, ``window``, ``text``, ``diffusion``; of the others
+``out/bench.json`` keeps what was measured before, with its date. The last two compare
+with other programs where ``packaging/peers/make_peers.py`` has made their environments.
 """
 
 from __future__ import annotations
@@ -41,16 +41,22 @@ def main(argv: list[str]) -> int:
     report = Report(out / "bench.json", quick)
     say(heading())
     if "engine" in wanted:
+        report.begin("engine")
         engine_rows.measure(report, models, pairs=20 if quick else 500)
     if "memory" in wanted:
+        report.begin("memory")
         memory_rows.measure(report, models, pairs=5 if quick else 100)
     if "recovery" in wanted:
+        report.begin("recovery")
         recovery_rows.measure(report, models, kills=2 if quick else 20)
     if "window" in wanted:
+        report.begin("window")
         window_rows.measure(report, models, quick=quick)
     if "text" in wanted:
+        report.begin("text")
         text_rows.measure(report, models, quick=quick)
     if "diffusion" in wanted:
+        report.begin("diffusion")
         diffusion_rows.measure(report, models, quick=quick)
     report.close()
     return 0

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -89,14 +90,21 @@ class Row:
 
 @dataclass(slots=True)
 class Report:
-    """All rows and what they were measured on; rows are shown as they come."""
+    """All rows and what they were measured on; rows are shown as they come.
+
+    Of the groups that are not measured this time, the file keeps what it holds: each
+    group says when, how and on what it was measured.
+    """
 
     path: Path
     quick: bool
-    rows: list[Row] = field(default_factory=list)
+    groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    group: str = ""
+    begun: bool = False
 
     def __post_init__(self) -> None:
+        self.groups = _groups_in(self.path)
         self.environment = {
             "machine": platform.platform(),
             "python": platform.python_version(),
@@ -107,20 +115,32 @@ class Report:
             "of whole rounds, 95 % interval",
         }
 
+    def begin(self, group: str) -> None:
+        """Take the rows that follow for those of a group.
+
+        The first of them takes the place of all that the group had before.
+        """
+        self.group = group
+        self.begun = False
+
     def add(self, row: Row) -> None:
-        """Take a row in and show it."""
-        self.rows.append(row)
+        """Take a row into the group that was begun and show it."""
+        if not self.begun:
+            self.begun = True
+            self.groups[self.group] = {
+                "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+                "quick": self.quick,
+                "environment": self.environment,
+                "rows": [],
+            }
+        self.groups[self.group]["rows"].append({**asdict(row), "held": row.held})
         say(_line(row))
         self.save()
 
     def save(self) -> None:
         """Write what there is so far."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        content = {
-            "quick": self.quick,
-            "environment": self.environment,
-            "rows": [{**asdict(row), "held": row.held} for row in self.rows],
-        }
+        content = {"groups": self.groups}
         self.path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
@@ -131,6 +151,15 @@ class Report:
             say(f"{name}: {value}")
         self.save()
         say(f"written: {self.path}")
+
+
+def _groups_in(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what a file holds by group; nothing of one that is of another form."""
+    try:
+        held = json.loads(path.read_text())["groups"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return held if isinstance(held, dict) else {}
 
 
 def load() -> str:

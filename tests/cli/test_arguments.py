@@ -44,6 +44,14 @@ def test_run_takes_all_its_options():
     )
 
 
+def test_a_picture_and_a_text_may_stand_together():
+    request = parse(["run", "m", "--image", "a.png", "--text", "a cat\na dog"])
+
+    assert request == arguments.RunRequest(
+        model="m", image=Path("a.png"), text="a cat\na dog"
+    )
+
+
 def test_screenshot_reads_the_size_as_width_and_height():
     request = parse(["screenshot", "m", "-o", "f.png", "--size", "1280x800"])
 
@@ -75,6 +83,7 @@ def test_other_commands_are_known(line, request_type):
         ("run m --runs two", "a whole number is wanted, not 'two'"),
         ("run m --random -1", "--random"),
         ("run m --image a.png --random 1", "not allowed with"),
+        ("run m --text a --inputs a.npz", "--inputs: not allowed with argument --text"),
         ("run m --jso", "--jso"),
         ("inspect", "MODEL"),
         ("screenshot m", "-o"),

@@ -31,27 +31,13 @@ OF_ARRAYS = {
 }
 
 
-def sample_of(entry):
-    """Return the arguments that hand a model a sample of its own.
-
-    Models of text begin with the first of their own texts unasked.
-    """
-    own = own_samples(entry.path)
-    if own.inputs is not None:
-        return ["--inputs", own.inputs]
-    if own.pictures:
-        return ["--image", own.pictures[0]]
-    return []
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("model_id", MODELS)
-def test_bundled_model_runs_on_a_sample(layerscope, model_id, tmp_path):
+def test_bundled_model_runs_on_its_own_sample_unasked(layerscope, model_id, tmp_path):
     outputs = tmp_path / "outputs.npz"
 
     status, out, err = layerscope(
-        *("run", model_id, *sample_of(MODELS[model_id])),
-        *("--save-outputs", outputs, "--json"),
+        *("run", model_id, "--save-outputs", outputs, "--json")
     )
 
     assert (status, err) == (0, "")
@@ -74,6 +60,14 @@ def test_bundled_model_shows_its_inside(layerscope, model_id):
     described = json.loads(out)
     assert described["nodes"]
     assert described["runs"]
+
+
+@pytest.mark.slow
+def test_bench_takes_the_sample_that_the_model_needs(layerscope):
+    status, out, err = layerscope("bench", "spoken-words", "--pairs", 2, "--json")
+
+    assert (status, err) == (0, "")
+    assert json.loads(out)["n"] == 2
 
 
 @pytest.mark.slow

@@ -111,6 +111,23 @@ def test_a_seed_says_which_text_is_drawn(layerscope, decoder):
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_a_penalty_counts_for_the_likeliest_token_too(layerscope, decoder):
+    more = ("--greedy", "--max-new-tokens", 12, "--json")
+    plain = said(generate(layerscope, decoder, *more))["token_ids"]
+    penalty = ("--repetition-penalty", 2)
+    penalised = said(generate(layerscope, decoder, *more, *penalty))["token_ids"]
+    assert len({*PROMPT, *penalised}) > len({*PROMPT, *plain})
+
+
+def test_only_the_likeliest_token_is_as_likely_as_the_likeliest(layerscope, decoder):
+    more = ("--max-new-tokens", 8, "--json")
+    likeliest = said(generate(layerscope, decoder, "--greedy", *more))["token_ids"]
+    drawing = ("--temperature", 1.5, "--top-k", 0, "--top-p", 1, "--seed", 1)
+    free = said(generate(layerscope, decoder, *drawing, *more))["token_ids"]
+    drawn = said(generate(layerscope, decoder, *drawing, "--min-p", 1, *more))
+    assert drawn["token_ids"] == likeliest != free
+
+
 def test_ten_megabytes_are_cut_and_it_is_said(layerscope, filler):
     words = "the cat sat " * 900_000
     fields = said(layerscope("run", filler, "--text", words, "--json"))
@@ -143,7 +160,9 @@ def test_arrays_still_go_to_a_model_of_texts(layerscope, decoder):
     ("more", "says"),
     [
         (("--greedy", "--seed", 1), "--greedy and --seed were both given"),
+        (("--greedy", "--min-p", 0.1), "--greedy and --min-p were both given"),
         (("--top-p", 2), "0 to 1 is wanted, not '2'"),
+        (("--repetition-penalty", 0.5), "1 to 2 is wanted, not '0.5'"),
         (("--max-new-tokens", 0), "1 to 65,536 is wanted, not '0'"),
         (("--save-attention", "/nowhere/f.npz"), "there is no folder"),
     ],

@@ -1,12 +1,14 @@
 """A picture that tells what it was made with brings it back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.ui import diffusion_parts as parts
 
 from layerscope.client.engine_client import EngineClient
 from layerscope.controller.controller import Controller
-from layerscope.core.made_with import MadeWith
+from layerscope.core.made_with import MadeWith, array_text
 from layerscope.core.png import write_png
 from layerscope.library.preferences import Preferences
 from layerscope.protocol.inputs import PictureFile, TypedText
@@ -59,6 +61,71 @@ def test_prompt_seed_and_settings_come_back_for_the_open_model(controller, tmp_p
     assert session.settings == {"seed": 12, "guidance": 5.0}
     assert len(controller.runs) == 1
     assert not controller.opened
+
+
+def began_from(folder, *slots):
+    path = folder / "from-a-picture.png"
+    made = replace(MadeWith.from_json(parts.made(seed=12)), pictures=slots)
+    write_png(path, np.zeros((4, 4, 3), np.uint8), made.texts())
+    return path
+
+
+def test_a_picture_it_began_from_is_kept_where_it_is_open(controller, tmp_path):
+    diffusion(controller)
+    image = PictureFile(path="/pictures/cat.jpg")
+    controller.session.inputs = {"image": image}
+    controller.open_path(began_from(tmp_path, "image"))
+    assert controller.runs == [{"image": image, "prompt": TypedText.of("a seven")}]
+    assert "the one that is open now was kept" in controller.session.log[-1].text
+    assert controller.session.trouble is None
+
+
+def test_a_picture_it_began_from_that_is_missing_is_named(controller, tmp_path):
+    diffusion(controller)
+    image = PictureFile(path="/pictures/cat.jpg")
+    controller.session.inputs = {"image": image}
+    controller.open_path(began_from(tmp_path, "image", "mask"))
+    assert "another one (mask)" in controller.session.trouble.message
+    assert controller.session.inputs["image"] == image
+    assert controller.session.settings["seed"] == 12
+    assert controller.runs == []
+
+
+def test_a_latent_comes_back(controller, tmp_path):
+    from tests.ui.window_parts import tensor_slot
+
+    diffusion(controller, task="latent-to-picture")
+    controller.session.slots = (tensor_slot("latent", ("batch", 3)),)
+    latent = np.float32([[0.5, -1, 2]])
+    arrays = {"latent": array_text(latent), "other": "no array"}
+    made = MadeWith(
+        model="Digits",
+        sha256="0123456789abcdef",
+        task="latent-to-picture",
+        arrays=arrays,
+    )
+    write_png(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8), made.texts())
+    controller.open_path(tmp_path / "a.png")
+    (inputs,) = controller.runs
+    np.testing.assert_array_equal(inputs["latent"].array.inline_array(), latent)
+
+
+def test_sampling_settings_alone_do_not_run_while_live(controller, monkeypatch):
+    runs = []
+    monkeypatch.setattr(controller._scheduler, "run_once", lambda: runs.append(1))
+    session = controller.session
+    session.live, session.stepped, session.lenses = True, True, ("sampling",)
+    controller.set_setting("temperature", 0.3)
+    controller.set_setting("seed", 5)
+    assert session.settings == {"temperature": 0.3, "seed": 5}
+    assert not runs
+    controller.set_setting("max_new_tokens", 8)
+    assert len(runs) == 1
+    controller.reset_settings()
+    assert len(runs) == 2
+    session.lenses = ()
+    controller.set_setting("seed", 6)
+    assert len(runs) == 3
 
 
 def test_a_picture_opened_as_an_input_is_only_a_picture(controller, tmp_path):

@@ -72,7 +72,14 @@ def test_bomb_of_text_is_left_out(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "{", '{"texts": {}}', '{"model": "a", "texts": 3}', "[" * 100_000],
+    [
+        "[]",
+        "{",
+        '{"texts": {}}',
+        '{"model": "a", "texts": 3}',
+        '{"model": "a", "pictures": 3}',
+        "[" * 100_000,
+    ],
 )
 def test_broken_record_gives_a_sentence(tmp_path, text):
     pixels = np.zeros((2, 2, 3), dtype=np.uint8)
@@ -80,6 +87,48 @@ def test_broken_record_gives_a_sentence(tmp_path, text):
 
     with pytest.raises(BadInputError, match="cannot be read from its file"):
         made_with.read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.float32([[0.1, -2.5, np.pi]]),
+        np.arange(6, dtype=np.int64).reshape(1, 2, 3),
+        np.float16(0.5),
+        np.array([True, False]),
+    ],
+)
+def test_arrays_and_pictures_it_began_from_come_back(tmp_path, array):
+    text = made_with.array_text(np.asarray(array))
+    made = MadeWith(model="a", pictures=("image",), arrays={"latent": text})
+    png.write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8), made.texts())
+
+    read = made_with.read(tmp_path / "a.png")
+    found = made_with.array_of(read.arrays["latent"])
+    assert read == made
+    assert found.dtype == np.asarray(array).dtype
+    np.testing.assert_array_equal(found, array)
+
+
+def test_large_arrays_are_left_out():
+    assert made_with.array_text(np.zeros(made_with.MOST_VALUES + 1)) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "object 1 =AAAA",
+        "float32 2 =AAAA",
+        "float32 -1 =AAAA",
+        "float32 1 =%",
+        "float32 99999999 =",
+        "float32 one =AAAA",
+    ],
+)
+def test_broken_array_gives_a_sentence(text):
+    with pytest.raises(BadInputError, match="cannot be read from its file"):
+        made_with.array_of(text)
 
 
 def test_values_of_other_kinds_are_left_out():

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from tests.raw_onnxruntime import raw_session
 
 from training import digit_classifiers, digits
@@ -73,6 +74,28 @@ def test_quick_training_of_a_machine_leaves_a_whole_folder(trained):
     ]
 
 
+def test_samples_of_the_autoencoder_are_small_and_held_out(checkout):
+    train, test = digits.load()
+
+    def levels(split):
+        return np.rint(split.pictures[:, 0] * 255).astype(np.uint8)
+
+    labels = {
+        picture.tobytes(): label
+        for picture, label in zip(levels(test), test.labels, strict=True)
+    }
+    seen = {picture.tobytes() for picture in levels(train)}
+    paths = sorted((checkout / "models" / "digits-vae" / "samples").glob("*.png"))
+
+    assert len(paths) == 40
+    for path in paths:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture).tobytes()
+        assert labels[pixels] == int(path.name[0])
+        assert pixels not in seen
+        assert path.stat().st_size < 1000
+
+
 @pytest.mark.slow
 def test_quick_training_of_an_autoencoder_leaves_both_halves(trained):
     entry = trained("digits-vae")
@@ -89,4 +112,5 @@ def test_quick_training_of_an_autoencoder_leaves_both_halves(trained):
     model = onnx.load(entry.path / "decoder" / "model.onnx")
     names = {output for node in model.graph.node for output in node.output}
     assert {"hidden1", "deconv1", "picture"} <= names
+    assert len(list((entry.path / "samples").glob("*.png"))) == 40
     assert 0 <= entry.value <= 1

@@ -9,7 +9,8 @@ from tests.ui.diffusion_parts import flat, frame
 from tests.ui.text_parts import lens_answer
 from tests.ui.window_parts import tensor_slot
 
-from layerscope.protocol.inputs import TensorFile
+from layerscope.protocol.inputs import TensorArray, TensorFile
+from layerscope.protocol.values import ArrayRef
 from layerscope.ui.panels.latent_state import MAIN, LatentState, between, values_of
 from layerscope.ui.panels.latents import LatentsPanel
 from layerscope.ui.widgets.latent_pad import LatentPad
@@ -269,6 +270,26 @@ def test_a_file_that_feeds_the_model_is_where_the_pad_begins(
     panel.refresh()
     assert panel.pad.place == (1.0, 2.0)
     assert not fed(controller)
+
+
+def test_a_latent_that_a_picture_brought_back_is_where_the_pad_goes(panel, controller):
+    facts(panel)
+    latent = np.array([[1, 2, 3, 4]], np.float32)
+    source = TensorArray(array=ArrayRef.inline(latent))
+    controller.session.inputs = {"latent": source}
+    panel.refresh()
+    assert panel.pad.place == (1.0, 2.0)
+    np.testing.assert_array_equal(panel.state.latent, latent[0])
+
+
+def test_the_latent_is_saved_as_the_model_takes_it(panel, controller, tmp_path):
+    facts(panel)
+    panel.go_to(np.array([1, 2, 3, 4], np.float32))
+    panel.save_as(str(tmp_path / "mine"))
+    saved = np.load(tmp_path / "mine.npy")
+    np.testing.assert_array_equal(saved, np.float32([[1, 2, 3, 4]]))
+    panel.save_as(str(tmp_path / "missing" / "mine.npy"))
+    assert "mine.npy cannot be written" in controller.called("complain")[-1][0]
 
 
 def test_a_file_that_cannot_be_read_is_left_to_the_engine(tmp_path):

@@ -63,7 +63,7 @@ class ScreenshotRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """Run a model; of `image`, `text`, `inputs` and `seed` at most one is given.
+    """Run a model; `inputs` and `seed` stand alone, `image` and `text` may be both.
 
     Attributes
     ----------
@@ -194,9 +194,13 @@ def _screenshot(argv: Sequence[str]) -> Request:
 
 def _run(argv: Sequence[str]) -> Request:
     parser = _command("run", "Run a model on an input, with no window.")
+    parser.add_argument("--image", metavar="F", type=Path, help="a picture file")
+    parser.add_argument(
+        "--text",
+        metavar="S",
+        help="a text, beside --image captions; one line for each of many",
+    )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--image", metavar="F", type=Path, help="a picture file")
-    source.add_argument("--text", metavar="S", help="a text; one line for each of many")
     source.add_argument(
         "--inputs", metavar="F.npz", type=Path, help="arrays by input name"
     )
@@ -227,6 +231,11 @@ def _run(argv: Sequence[str]) -> Request:
     )
     _json(parser)
     known = parser.parse_args(argv)
+    # A group of argparse cannot say that two may stand together.
+    for arrays, flag in ((known.inputs, "--inputs"), (known.seed, "--random")):
+        for given, other in ((known.image, "--image"), (known.text, "--text")):
+            if arrays is not None and given is not None:
+                parser.error(f"argument {flag}: not allowed with argument {other}")
     return RunRequest(**vars(known))
 
 

@@ -9,13 +9,15 @@ from layerscope.cli.opening import (
     open_model,
     running_engine,
 )
+from layerscope.controller.first_inputs import proposed
 from layerscope.core.errors import EngineLostError
 from layerscope.library.bundled import find_model
+from layerscope.library.samples import own_samples
 from layerscope.protocol.messages import Bench, Benched, Run
 
 
 def bench(request: BenchRequest) -> None:
-    """Time a model on the inputs it takes by default and print the medians.
+    """Time a model on its own samples, else on default inputs; print the medians.
 
     Raises
     ------
@@ -26,7 +28,12 @@ def bench(request: BenchRequest) -> None:
     benched = None
     with running_engine() as client:
         opened = open_model(client, path, request.device)
-        run = Run(job=client.next_job(), model=MODEL_NUMBER)
+        assert opened.task is not None
+        run = Run(
+            job=client.next_job(),
+            model=MODEL_NUMBER,
+            inputs=proposed(opened.task.slots, own_samples(path)),
+        )
         for _ in client.call(run):
             pass
         command = Bench(job=client.next_job(), model=MODEL_NUMBER, pairs=request.pairs)

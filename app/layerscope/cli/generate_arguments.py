@@ -12,7 +12,8 @@ from layerscope.core.errors import BadInputError
 
 MAX_TOKENS = 1 << 16
 MAX_WORDS = 50
-_SAMPLING = ("temperature", "top_k", "top_p", "seed")
+# What does not count where the likeliest is taken; a penalty does.
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +23,10 @@ class GenerateRequest:
     Attributes
     ----------
     prompt : str
-    max_new_tokens, temperature, top_k, top_p, seed : number or None
+    max_new_tokens, temperature, top_k, top_p, min_p, seed : number or None
         None for what the model's folder states.
+    repetition_penalty : float or None
+        1 for none, 2 at most; it counts for the likeliest token too.
     greedy : bool
         Always the likeliest token.
     save_attention : Path or None
@@ -39,6 +42,8 @@ class GenerateRequest:
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
     seed: int | None = None
     device: str = "auto"
     save_attention: Path | None = None
@@ -58,9 +63,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--greedy", action="store_true", help="always take the likeliest token"
     )
-    parser.add_argument("--temperature", metavar="T", type=_share(100.0))
+    parser.add_argument("--temperature", metavar="T", type=_number(0.0, 100.0))
     parser.add_argument("--top-k", metavar="K", type=_count(0, 1 << 24))
-    parser.add_argument("--top-p", metavar="P", type=_share(1.0))
+    parser.add_argument("--top-p", metavar="P", type=_number(0.0, 1.0))
+    parser.add_argument(
+        "--min-p",
+        metavar="P",
+        type=_number(0.0, 1.0),
+        help="leave out tokens less than this share as likely as the likeliest",
+    )
+    parser.add_argument(
+        "--repetition-penalty",
+        metavar="R",
+        type=_number(1.0, 2.0),
+        help="above 1, tokens that are there already become less likely",
+    )
     parser.add_argument("--seed", metavar="N", type=_count(0, 1 << 60))
     parser.add_argument(
         "--save-attention",
@@ -85,7 +102,7 @@ def request_of(known: argparse.Namespace) -> GenerateRequest:
     BadInputError
         If ``--greedy`` stands beside a setting of sampling.
     """
-    stated = [name for name in _SAMPLING if getattr(known, name) is not None]
+    stated = [name for name in SAMPLING if getattr(known, name) is not None]
     if known.greedy and stated:
         raise BadInputError(
             f"--greedy and --{stated[0].replace('_', '-')} were both given, but what "
@@ -108,17 +125,19 @@ class _count:  # noqa: N801 - argparse names it in its errors
         )
 
 
-class _share:  # noqa: N801 - argparse names it in its errors
-    """Reads a number from 0 to a limit."""
+class _number:  # noqa: N801 - argparse names it in its errors
+    """Reads a number within limits."""
 
-    def __init__(self, high: float) -> None:
-        self._high = high
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = low, high
 
     def __call__(self, text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if 0.0 <= value <= self._high:
+        if self._low <= value <= self._high:
             return value
-        raise argparse.ArgumentTypeError(f"0 to {self._high:g} is wanted, not '{text}'")
+        raise argparse.ArgumentTypeError(
+            f"{self._low:g} to {self._high:g} is wanted, not '{text}'"
+        )

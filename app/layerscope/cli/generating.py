@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from layerscope.cli import archives, text
-from layerscope.cli.generate_arguments import GenerateRequest
+from layerscope.cli.generate_arguments import SAMPLING, GenerateRequest
 from layerscope.cli.opening import (
     MODEL_NUMBER,
     OpenedModel,
@@ -30,7 +30,7 @@ from layerscope.protocol.messages import (
 )
 
 Question = dict[str, SettingValue]
-_SETTINGS = ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
+_SETTINGS = ("max_new_tokens", "repetition_penalty", *SAMPLING)
 
 
 class Generated(msgspec.Struct, kw_only=True):
@@ -97,8 +97,7 @@ def run(
         for name in _SETTINGS
         if (value := getattr(request, name)) is not None
     }
-    sampling = settings.keys() & {"temperature", "top_k", "top_p", "seed"}
-    if request.greedy or sampling:
+    if request.greedy or settings.keys() & set(SAMPLING):
         settings["greedy"] = request.greedy
     command = Run(
         job=client.next_job(),

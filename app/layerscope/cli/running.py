@@ -77,7 +77,7 @@ def run(request: RunRequest) -> None:
         command = Run(
             job=client.next_job(),
             model=MODEL_NUMBER,
-            inputs=inputs_for(request, opened.task.slots),
+            inputs=inputs_for(request, opened.task.slots, path),
             repeats=request.runs,
         )
         if request.inputs is not None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from layerscope.cli import archives
 from layerscope.cli.arguments import RunRequest
+from layerscope.controller.first_inputs import proposed
 from layerscope.core.errors import BadInputError
-from layerscope.library.samples import sample_pictures
+from layerscope.library.samples import own_samples, sample_pictures
 from layerscope.protocol.inputs import (
     InputSource,
     PictureFile,
@@ -21,12 +22,22 @@ from layerscope.protocol.values import InputSlot
 Inputs = dict[str, InputSource]
 
 
-def inputs_for(request: RunRequest, slots: Sequence[InputSlot]) -> Inputs:
+def inputs_for(request: RunRequest, slots: Sequence[InputSlot], model: Path) -> Inputs:
     """Return the source of every slot, as the command line asks.
 
-    With no flag, a model of pictures gets a sample picture. An input without an
-    entry takes what the task holds for usual: zeros for a state, ones for a mask,
-    else random values of seed 0.
+    With no flag, a model gets the samples of its own that its folder names. A picture
+    that is needed but not given is the model's own, else the first sample picture. An
+    input without an entry takes what the task holds for usual: an example for a text,
+    zeros for a state, ones for a mask, else random values of seed 0.
+
+    Parameters
+    ----------
+    request : RunRequest
+        What was typed.
+    slots : sequence of InputSlot
+        What the model takes.
+    model : Path
+        Its file or folder.
 
     Raises
     ------
@@ -35,16 +46,42 @@ def inputs_for(request: RunRequest, slots: Sequence[InputSlot]) -> Inputs:
     """
     if request.inputs is not None:
         return archive_inputs(request.inputs, slots)
-    if request.image is not None:
-        return picture_inputs(request.image, slots)
-    if request.text is not None:
-        return text_inputs(request.text, slots)
     if request.seed is not None:
         return random_inputs(slots, request.seed)
-    samples = sample_pictures()
-    if samples and any(_wants_picture(slot) for slot in slots):
-        return picture_inputs(samples[0], slots)
-    return {}
+    own = own_samples(model)
+    chosen: Inputs = {}
+    if request.image is not None and request.text is not None:
+        chosen = captioned_inputs(request.image, request.text, slots)
+    elif request.image is not None:
+        chosen = picture_inputs(request.image, slots)
+    elif request.text is not None:
+        chosen = text_inputs(request.text, slots)
+    else:
+        # Not beside what is given: the arrays of a sample fit only one another.
+        chosen = proposed(slots, own)
+    picture = next(iter((*own.pictures, *sample_pictures())), None)
+    for slot in slots:
+        if picture is not None and _wants_picture(slot) and slot.name not in chosen:
+            chosen[slot.name] = PictureFile(path=str(picture.absolute()))
+    return chosen
+
+
+def captioned_inputs(image: Path, text: str, slots: Sequence[InputSlot]) -> Inputs:
+    """Return a picture and a text for a model that takes both.
+
+    Raises
+    ------
+    BadInputError
+        If it takes only one of them, or there is no such file.
+    """
+    names = _listed(tuple(slot.tensor.name for slot in slots))
+    for kind, flag in (("picture", "--image"), ("text", "--text")):
+        if not any(slot.kind == kind for slot in slots):
+            raise BadInputError(
+                f"A picture and a text were given, but the model takes {names} and "
+                f"none of that is a {kind}; leave {flag} out."
+            )
+    return picture_inputs(image, slots) | text_inputs(text, slots)
 
 
 def text_inputs(text: str, slots: Sequence[InputSlot]) -> Inputs:

@@ -394,7 +394,7 @@ class Controller:
             session.layout = event
 
     def _take_settings(self, settings: dict[str, SettingValue]) -> None:
-        self.session.settings = settings
+        before, self.session.settings = self.session.settings, settings
         if self.session.preflight is not None:
             self.preferences.remember_settings(self.session.preflight.sha256, settings)
-        self._scheduler.changed()
+        self._scheduler.settings_changed(before)

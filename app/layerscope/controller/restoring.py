@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from layerscope.core import made_with
 from layerscope.core.errors import LayerscopeError
 from layerscope.core.made_with import MadeWith
-from layerscope.protocol.inputs import TypedText
+from layerscope.protocol.inputs import TensorArray, TypedText
+from layerscope.protocol.values import ArrayRef
 
 if TYPE_CHECKING:
     from layerscope.controller.controller import Controller
@@ -40,8 +41,8 @@ class Restorer:
             return False
         session = controller.session
         if self._is_open(made):
-            self._take(made)
-            if not session.live:
+            whole = self._take(made)
+            if whole and not session.live:
                 controller.run()
             return True
         model = self._find(made)
@@ -89,21 +90,23 @@ class Restorer:
         if session.runnable and Path(session.model_path).name == Path(self._path).name:
             self._take(made)
 
-    def _take(self, made: MadeWith) -> None:
+    def _take(self, made: MadeWith) -> bool:
+        """Take over what is told; return whether nothing was missing."""
         controller, session = self._controller, self._controller.session
         # What need not be given would make another picture of the same settings.
         needed = {slot.name for slot in session.slots if not slot.optional}
         kept = {
             name: source
             for name, source in session.inputs.items()
-            if name in needed and not isinstance(source, TypedText)
+            if (name in needed or name in made.pictures)
+            and not isinstance(source, TypedText)
         }
         texts = {
             slot.name: TypedText.of(made.texts_given[slot.name])
             for slot in session.slots
             if slot.kind == "text" and slot.name in made.texts_given
         }
-        session.inputs = {**kept, **texts}
+        session.inputs = {**kept, **texts, **self._arrays(made)}
         defaults = {spec.name: spec.default for spec in session.setting_specs}
         controller.reset_settings(
             {
@@ -113,3 +116,36 @@ class Restorer:
             }
         )
         controller.log(f"taken from a picture: {made.sentence().splitlines()[-1]}")
+        return self._has_pictures(made)
+
+    def _arrays(self, made: MadeWith) -> dict[str, TensorArray]:
+        """Return the arrays that the open model takes and the picture tells."""
+        found = {}
+        for slot in self._controller.session.slots:
+            text = made.arrays.get(slot.name, "")
+            if not text:
+                continue
+            try:
+                # Inline, since it is to stay as long as the model is open.
+                array = ArrayRef.inline(made_with.array_of(text))
+                found[slot.name] = TensorArray(array=array)
+            except LayerscopeError as error:
+                self._controller.log(str(error), "warning")
+        return found
+
+    def _has_pictures(self, made: MadeWith) -> bool:
+        """Say which pictures it began from are missing, or are those open now."""
+        given = self._controller.session.inputs
+        missing = [name for name in made.pictures if name not in given]
+        kept = [name for name in made.pictures if name in given]
+        if missing:
+            self._controller.complain(
+                f"This picture began from another one ({', '.join(missing)}), which "
+                "its file does not hold; choose that picture under Input, then run."
+            )
+        elif kept:
+            self._controller.log(
+                f"this picture began from another one ({', '.join(kept)}); the one "
+                "that is open now was kept, make sure that it is the same"
+            )
+        return not missing

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from layerscope.core.sampling import Sampling
 from layerscope.protocol.inputs import (
     CameraFrame,
     PictureFile,
     PreviousOutput,
+    SettingValue,
     VideoFrame,
 )
 from layerscope.protocol.messages import (
@@ -30,6 +34,7 @@ STILL_INTERVAL_S = 1 / 30
 IDLE_SHARE = 0.5
 PROFILE_BELOW_MS = 400.0
 THUMBNAILS = 96
+SAMPLING_SETTINGS = frozenset(field.name for field in fields(Sampling))
 
 
 class RunScheduler:
@@ -63,6 +68,23 @@ class RunScheduler:
         """An input or a setting changed."""
         if self._controller.session.live:
             self.run_once()
+
+    def settings_changed(self, before: Mapping[str, SettingValue]) -> None:
+        """Run while live, unless what was kept is enough to show the change.
+
+        Parameters
+        ----------
+        before : mapping of str to SettingValue
+            The settings that were replaced.
+        """
+        session = self._controller.session
+        now = session.settings
+        names = {*before, *now}
+        changed = {name for name in names if before.get(name) != now.get(name)}
+        # The lens draws anew from kept logits; a run would rewrite the whole text.
+        kept = session.stepped and "sampling" in session.lenses
+        if not (kept and changed and changed <= SAMPLING_SETTINGS):
+            self.changed()
 
     def looked_elsewhere(self) -> None:
         """Another layer is to be shown; needs a run of an already answered model."""

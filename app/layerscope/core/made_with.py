@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from layerscope.core import png
 from layerscope.core.errors import BadInputError
@@ -15,6 +19,7 @@ KEY = "layerscope"
 OTHERS_KEY = "parameters"  # what other programs write and read
 Value = bool | int | float | str
 MOST_ENTRIES = 200
+MOST_VALUES = 1 << 14  # a latent of 4 x 64 x 64; 64 KiB as float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,10 @@ class MadeWith:
         By slot: the prompt, the negative prompt, ….
     settings : dict
         All settings that the picture depends on, defaults too.
+    pictures : tuple of str
+        Slots of the pictures that it began from; they are not in the file.
+    arrays : dict of str to str
+        Small arrays that it began from by slot, as `array_text` writes them.
     """
 
     model: str
@@ -43,20 +52,24 @@ class MadeWith:
     task: str = ""
     texts_given: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Value] = field(default_factory=dict)
+    pictures: tuple[str, ...] = ()
+    arrays: dict[str, str] = field(default_factory=dict)
 
     def json(self) -> str:
         """Return it as JSON, for `PictureAnswer.metadata`."""
-        return json.dumps(
-            {
-                "model": self.model,
-                "sha256": self.sha256,
-                "path": self.path,
-                "task": self.task,
-                "texts": self.texts_given,
-                "settings": self.settings,
-            },
-            ensure_ascii=False,
-        )
+        told: dict[str, Any] = {
+            "model": self.model,
+            "sha256": self.sha256,
+            "path": self.path,
+            "task": self.task,
+            "texts": self.texts_given,
+            "settings": self.settings,
+        }
+        if self.pictures:
+            told["pictures"] = self.pictures
+        if self.arrays:
+            told["arrays"] = self.arrays
+        return json.dumps(told, ensure_ascii=False)
 
     def texts(self) -> dict[str, str]:
         """Return what goes into a PNG file, by keyword."""
@@ -104,12 +117,63 @@ class MadeWith:
                 task=str(read.get("task", "")),
                 texts_given=texts,
                 settings=settings,
+                pictures=tuple(map(str, read.get("pictures", ())))[:MOST_ENTRIES],
+                arrays=_plain(read.get("arrays", {}), str),
             )
-        except (ValueError, KeyError, AttributeError, RecursionError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise BadInputError(
                 "What this picture was made with cannot be read from its file; set it "
                 "by hand."
             ) from error
+
+
+def array_text(array: npt.NDArray[np.generic]) -> str:
+    """Return a small array as text: dtype, sides and the values in base 64.
+
+    Parameters
+    ----------
+    array : ndarray
+        Of numbers or truth values; more than `MOST_VALUES` give an empty text.
+    """
+    if array.size > MOST_VALUES or array.dtype.kind not in "biuf":
+        return ""
+    values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    shape = map(str, array.shape)
+    coded = base64.b64encode(values.tobytes()).decode()
+    return " ".join((array.dtype.name, *shape, f"={coded}"))
+
+
+def array_of(text: str) -> npt.NDArray[np.generic]:
+    """Read what `array_text` wrote.
+
+    Raises
+    ------
+    BadInputError
+        It is something else, or more than `MOST_VALUES`.
+    """
+    try:
+        head, _, coded = text.partition("=")
+        name, *sides = head.split()
+        dtype = np.dtype(name)
+        shape = tuple(map(int, sides))
+        if dtype.kind not in "biuf" or min(shape, default=0) < 0:
+            raise ValueError
+        if math.prod(shape) > MOST_VALUES:
+            raise ValueError
+        data = base64.b64decode(coded, validate=True)
+        read = np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape)
+        return read.astype(dtype)
+    except (ValueError, TypeError) as error:
+        raise BadInputError(
+            "An array that this picture was made with cannot be read from its file; "
+            "set it by hand."
+        ) from error
 
 
 def read(path: Path) -> MadeWith | None:

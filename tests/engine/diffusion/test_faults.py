@@ -11,6 +11,7 @@ from tests.model_building import FLOAT, build
 
 from layerscope.core.errors import BadInputError
 from layerscope.protocol.inputs import PictureArray, TokenIds, TypedText
+from layerscope.protocol.messages import Noted
 
 PROMPT = TypedText.of("red digit")
 
@@ -56,6 +57,20 @@ def test_scheduler_nobody_knows_asks_for_a_choice(engine, folder):
         engine.run({"prompt": PROMPT})
     chosen = engine.run({"prompt": PROMPT}, {"steps": 2, "scheduler": "euler"})
     assert chosen.picture().shape == (16, 16, 3)
+
+
+def test_scheduler_that_stands_in_is_told(engine, folder):
+    path = folder / "scheduler" / "scheduler_config.json"
+    named = {**diffusion_models.SCHEDULER, "_class_name": "PNDMScheduler"}
+    path.write_text(json.dumps(named))
+    engine.open(folder)
+
+    def notes(settings):
+        engine.run({"prompt": PROMPT}, {"steps": 2, **settings})
+        return [event.text for event in engine.events if isinstance(event, Noted)]
+
+    assert any("asks for PNDMScheduler" in note for note in notes({}))
+    assert not any("PNDM" in note for note in notes({"scheduler": "euler"}))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.raw_onnxruntime import raw_session
 
 from layerscope.core.made_with import MadeWith
 from layerscope.protocol.answers import Denoising, PictureAnswer
-from layerscope.protocol.inputs import TokenIds, TypedText
+from layerscope.protocol.inputs import PictureArray, TokenIds, TypedText
 from layerscope.protocol.messages import Noted, RunAnswered
 
 PROMPT = TypedText.of("a big red digit")
@@ -208,6 +208,16 @@ def test_answer_carries_what_it_was_made_with(stable):
     assert made.settings["seed"] == 11
     assert made.settings["size"] == "16 16"
     assert json.loads(part.metadata)["task"] == "diffusion"
+    assert made.pictures == ()
+
+
+def test_answer_names_the_pictures_it_began_from(stable):
+    grey = np.full((16, 16, 3), 90, dtype=np.uint8)
+    image = PictureArray(array=stable.arena.put(grey))
+    stable.run({"prompt": PROMPT, "image": image}, {"steps": 3})
+    part = next(p for p in stable.answer.parts if isinstance(p, PictureAnswer))
+
+    assert MadeWith.from_json(part.metadata).pictures == ("image",)
 
 
 def test_stop_keeps_the_steps_there_are(stable):

@@ -12,6 +12,7 @@ from tests.model_building import FLOAT, INT64, build, random_weights
 from tests.raw_onnxruntime import raw_session
 
 from layerscope.core.errors import BadInputError
+from layerscope.core.made_with import MOST_VALUES, MadeWith, array_of
 from layerscope.protocol.inputs import ConstantTensor, RandomTensor, TensorArray
 from layerscope.protocol.messages import Watch
 
@@ -116,6 +117,19 @@ def test_picture_of_a_latent_is_the_networks(gan):
     np.testing.assert_allclose(picture[..., 1], wanted, atol=1)
     assert "map" in gan.frames[-1].layers  # as for any task, layers are shown too
     assert gan.answer.parts[0].width == SIDE
+
+
+def test_answer_carries_the_unscaled_latent(gan):
+    latent = np.float32([[0.5, -1, 2]])
+    source = TensorArray(array=gan.arena.put(latent))
+    gan.run({"latent": source}, {"scale": 0.5})
+
+    made = MadeWith.from_json(gan.answer.parts[0].metadata)
+    assert made.task == "latent-to-picture"
+    assert made.settings["scale"] == 0.5
+    np.testing.assert_array_equal(array_of(made.arrays["latent"]), latent)
+    gan.run({"latent": RandomTensor(seed=1, shape=(MOST_VALUES // SIZE + 1, SIZE))})
+    assert gan.answer.parts[0].metadata == ""
 
 
 def test_task_and_lens_are_told(gan):
@@ -258,6 +272,21 @@ def test_class_means_of_the_folder_are_the_samples(vae):
     np.testing.assert_allclose(back, arrays["raw"], atol=1e-5)
     atlas = vae.ask("latent-map", what="grid", side=3, reach=1.0, directions=True)
     assert atlas[0]["atlas"].shape == (3 * SIDE, 3 * SIDE, 3)
+
+
+def test_pictures_beside_the_model_go_before_its_means(vae, tmp_path):
+    samples = tmp_path / "vae" / "samples"
+    samples.mkdir()
+    (samples / "of.txt").write_text("no picture")
+    assert vae.ask("latent-map", what="samples")[2]["labels"][0] == "zero"
+    for at, bright in enumerate((40, 90, 220)):
+        pixels = np.full((SIDE, SIDE), bright, dtype=np.uint8)
+        Image.fromarray(pixels).save(samples / f"{at % 2}-{at}.png")
+    arrays, _, texts = vae.ask("latent-map", what="samples")
+
+    assert texts["labels"] == ("0", "0", "1")
+    assert len(texts["paths"]) == 3
+    assert arrays["scores"].shape == (3,)
 
 
 def test_folder_of_pictures_gives_points_and_scores(vae, tmp_path, half_dark):

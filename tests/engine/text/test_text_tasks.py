@@ -209,6 +209,55 @@ def test_lines_are_compared(tmp_path, kept):
     assert not part.of_tokens
 
 
+@pytest.mark.parametrize(
+    ("flag", "name", "of"),
+    [
+        ("pooling_mode_cls_token", "first token", lambda rows: rows[0]),
+        ("pooling_mode_mean_tokens", "mean", lambda rows: rows.mean(axis=0)),
+        ("pooling_mode_max_tokens", "maximum", lambda rows: rows.max(axis=0)),
+        ("pooling_mode_lasttoken", "last token", lambda rows: rows[-1]),
+        (
+            "pooling_mode_weightedmean_tokens",
+            "weighted mean",
+            lambda rows: (rows * np.c_[1 : len(rows) + 1]).sum(0),
+        ),
+    ],
+)
+def test_lines_are_pooled_as_the_folder_states(tmp_path, kept, flag, name, of):
+    pool(tmp_path, {"pooling_mode_cls_token": False, flag: True})
+    task = opened(kept, tmp_path, {"last_hidden_state": 6})
+    assert [(one.name, one.default) for one in task.settings()] == [("pooling", name)]
+    (part,) = run(kept, "the cat sat\na dog ran . .")
+    ids = [[2, 5, 6, 7, 3], [2, 13, 10, 11, 12, 12, 3]]
+    one, other = (of(raw(kept, each, "last_hidden_state")) for each in ids)
+    near = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert part.similarity[1] == pytest.approx(near, abs=1e-5)
+
+
+def test_a_stated_pooling_goes_before_the_pooler(tmp_path, kept):
+    pool(tmp_path, {"pooling_mode": "cls"})
+    outputs = {"last_hidden_state": 6, "text_pooler_output": 4}
+    task = opened(kept, tmp_path, outputs)
+    assert task.settings()[0].default == "first token"
+    (part,) = run(kept, "the cat sat\na dog")
+    assert part.n_dimensions == 6
+    (part,) = run(kept, "the cat sat\na dog", pooling="the model's own")
+    assert part.n_dimensions == 4
+
+
+def test_two_poolings_at_once_are_told(tmp_path, kept):
+    pool(tmp_path, {"pooling_mode_cls_token": True, "pooling_mode_max_tokens": True})
+    opened(kept, tmp_path, {"last_hidden_state": 6})
+    run(kept, "the cat sat\na dog")
+    told = [event.text for event in kept.events if hasattr(event, "text")]
+    assert any("first token and maximum together" in text for text in told)
+
+
+def pool(folder, config):
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(config))
+
+
 def test_one_line_has_its_tokens_as_points(tmp_path, kept):
     opened(kept, tmp_path, {"last_hidden_state": 6})
     (part,) = run(kept, "the cat")

@@ -39,12 +39,15 @@ class Made:
         By slot.
     settings : dict
         All that the pictures depend on.
+    pictures : tuple of str
+        Slots of the pictures that it began from.
     """
 
     making: Making
     words: tuple[Word, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

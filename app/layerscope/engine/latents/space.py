@@ -140,6 +140,13 @@ def stated_means(config: Json, n: int) -> tuple[Floats, tuple[str, ...]] | None:
     return found, labels
 
 
+def holds_pictures(folder: Path) -> bool:
+    """Whether there is a folder with a picture in it, at any depth."""
+    return folder.is_dir() and any(
+        path.suffix.lower() in SUFFIXES and path.is_file() for path in folder.rglob("*")
+    )
+
+
 def labelled_pictures(folder: Path, most: int) -> list[tuple[Path, str]]:
     """Return pictures of a folder and what each is called, evenly chosen.
 

@@ -14,6 +14,7 @@ from layerscope.core.mosaic import side_by_side
 from layerscope.engine.latents.coding import ENCODERS, LatentCoder
 from layerscope.engine.latents.space import (
     LatentSpace,
+    holds_pictures,
     labelled_pictures,
     read_latent,
     stated_means,
@@ -38,7 +39,8 @@ class LatentMap:
     ``y``, or along the main ``directions`` of the samples. ``encode``: ``latent``,
     ``picture``, ``reconstruction``, ``error``, ``score`` and ``placed`` of the file
     ``path``. ``samples``: ``points``, ``raw``, ``scores``, ``labels``, ``paths`` of the
-    pictures of a ``folder``, else of the means that the model's folder states.
+    pictures of a ``folder``, else of those in ``samples`` beside the model, else of the
+    means that the model's folder states.
     ``between``: ``n`` ``pictures`` and ``latents`` from ``start`` to ``end``.
     """
 
@@ -191,7 +193,11 @@ def _samples(model: LookedAt, question: Question, token: CancelToken) -> LensAns
     most = max(2, min(int(question.get("most", 256)), MOST_SAMPLES))
     n = int(np.prod(coder.decoder.shape))
     paths: tuple[str, ...] = ()
-    stated = None if given else stated_means(model.folder.config, n)
+    # Pictures say more than means: how each spreads, and how well it comes back.
+    pictured = bool(_encoder_name(model)) and holds_pictures(folder)
+    stated = None
+    if not given and not pictured:
+        stated = stated_means(model.folder.config, n)
     if stated is not None:
         scores = np.zeros(0, dtype=np.float32)
         space.learn(*stated, scores)

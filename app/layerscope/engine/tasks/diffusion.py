@@ -15,7 +15,11 @@ from layerscope.core.mosaic import near_square, side_by_side
 from layerscope.engine.diffusion import parts as parts_of
 from layerscope.engine.diffusion.coding import Pixels
 from layerscope.engine.diffusion.form import settings_of, slots_of
-from layerscope.engine.diffusion.options import Options, options_of
+from layerscope.engine.diffusion.options import (
+    Options,
+    options_of,
+    usual_scheduler,
+)
 from layerscope.engine.diffusion.pipeline import CELL, Made, Pipeline, Shown
 from layerscope.engine.diffusion.sweeps import Sweep, sweep_of
 from layerscope.engine.pictures import resize, shrink
@@ -140,6 +144,8 @@ class Diffusion:
             prepared.pictures[f"input:{name}"] = shrink(pixels, MOST_SIDE)
         parts_of.check(self.parts, from_picture=prepared.image is not None)
         self._cells(prepared, settings)  # says now what cannot be
+        if "scheduler" not in settings and (note := usual_scheduler(self.parts)[1]):
+            prepared.notes.append(note)  # another one stands in for the folder's own
         prepared.notes += sources.take_notes()
         prepared.prepare_ms = (time.perf_counter() - started) * 1e3
         return prepared
@@ -187,6 +193,8 @@ class Diffusion:
         options = self._options(prepared, settings)
         made = self.pipeline.begin(runner, options, prepared.image, prepared.mask)
         made.texts = prepared.texts
+        given = {"image": prepared.image, "mask": prepared.mask}
+        made.pictures = tuple(k for k, pixels in given.items() if pixels is not None)
         made.settings = settings_made_with(self.parts, options)
         return made
 
@@ -320,6 +328,7 @@ class Diffusion:
             task=self.id,
             texts_given={k: v for k, v in made.texts.items() if v},
             settings=settings,
+            pictures=made.pictures,
         ).json()
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from layerscope.core.errors import BadInputError
+from layerscope.core.made_with import MOST_VALUES, MadeWith, array_text
 from layerscope.core.mosaic import near_square, side_by_side
 from layerscope.engine.latents import decoder as decoders
 from layerscope.engine.latents.space import LatentSpace
@@ -132,14 +133,37 @@ class LatentToPicture(Tensors):
         self, outputs: dict[str, Any], prepared: Prepared, settings: Settings
     ) -> tuple[Answer, Pictures]:
         """Turn the output into a picture; of several latents, into one of all."""
-        del prepared
         wanted = str(settings.get("output_range", decoders.RANGES[0]))
         values = np.asarray(outputs[self.decoder.output.name])
         pictures = self.decoder.pictures(values, wanted)
         columns = near_square(len(pictures))
         whole = pictures[0] if len(pictures) == 1 else side_by_side(pictures, columns)
-        part = PictureAnswer(key="picture", width=whole.shape[1], height=whole.shape[0])
+        part = PictureAnswer(
+            key="picture",
+            width=whole.shape[1],
+            height=whole.shape[0],
+            metadata=self.metadata(prepared, settings),
+        )
         return Answer(parts=(part,)), {"answer:picture": shrink(whole, MOST_SIDE)}
+
+    def metadata(self, prepared: Prepared, settings: Settings) -> str:
+        """Return what a picture was made with, as JSON; the latent unscaled.
+
+        Empty where the inputs are too large to be told in a picture's file.
+        """
+        made = self._made
+        unscaled = made[0] if made and made[2] is prepared else prepared
+        feeds = {k: np.asarray(array) for k, array in unscaled.feeds.items()}
+        if sum(array.size for array in feeds.values()) > MOST_VALUES:
+            return ""
+        return MadeWith(
+            model=self.context.folder.name,
+            sha256=self.context.model.sha256[:16],
+            path=self.context.folder.root.name,
+            task=self.id,
+            settings={**settings, "scale": self.scale(settings)},
+            arrays={k: array_text(array) for k, array in feeds.items()},
+        ).json()
 
 
 def _found(context: TaskContext) -> decoders.LatentDecoder | None:

@@ -7,15 +7,18 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.engine.tasks.base import Pictures, Prepared, Settings
+from layerscope.engine.tasks.base import Pictures, Prepared, Settings, TaskContext
+from layerscope.engine.tasks.text_pooling import MEAN, POOLINGS, pooled, stated_pooling
 from layerscope.engine.tasks.text_purpose import EMBEDDING
 from layerscope.engine.tasks.text_reading import Reading
 from layerscope.engine.tasks.text_task import PreparedText, TextTask
 from layerscope.protocol.answers import Answer, Embeddings
 from layerscope.protocol.inputs import InputSource, TypedText
+from layerscope.protocol.values import SettingSpec
 
 MOST_LINES = 128
 MOST_POINTS = 256
+OWN = "the model's own"
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,13 +26,49 @@ Floats = npt.NDArray[np.float64]
 class TextEmbedding(TextTask):
     """Lines of text in, a vector for each out; of one line, one for each token.
 
-    Token vectors are averaged over the tokens that are there, as sentence-transformers
-    does (Reimers & Gurevych, 2019, https://arxiv.org/abs/1908.10084).
+    The vectors of the tokens that are there become one as the folder states for
+    sentence-transformers, else by their mean.
     """
 
     id: ClassVar[str] = "text-embedding"
     title: ClassVar[str] = "Text embedding"
     kind: ClassVar[str] = EMBEDDING
+    finish_settings = frozenset({"pooling"})
+
+    def __init__(self, context: TaskContext) -> None:
+        super().__init__(context)
+        self._notes: list[str] = []
+        stated = stated_pooling(self.reader.root, self._notes)
+        flat = len(self.purpose.output.shape or ()) == 2
+        self._poolings = (OWN, *POOLINGS) if flat else POOLINGS
+        if flat and self.purpose.hidden is None:
+            self._poolings = ()
+        # BERT's pooler was trained for pairs of sentences; where a folder states what
+        # its vectors are made of, that is meant.
+        pooler = flat and "pool" in self.purpose.output.name.lower()
+        self.pooling = (stated if pooler or not flat else "") or (OWN if flat else MEAN)
+
+    def settings(self) -> tuple[SettingSpec, ...]:
+        """List what makes one vector of a text's tokens, where that is open."""
+        if not self._poolings:
+            return ()
+        return (
+            SettingSpec(
+                name="pooling",
+                label="Pooling",
+                kind="choice",
+                default=self.pooling,
+                choices=self._poolings,
+                group="Embedding",
+                help="What makes one vector of those of a text's tokens; it begins as "
+                "1_Pooling/config.json beside the model says.",
+            ),
+        )
+
+    def new_notes(self) -> list[str]:
+        """Return what is wrong with tokenizer and pooling, once."""
+        told, self._notes = self._notes, []
+        return [*super().new_notes(), *told]
 
     def take_text(
         self, prepared: PreparedText, source: InputSource | None, settings: Settings
@@ -60,8 +99,8 @@ class TextEmbedding(TextTask):
         self, outputs: dict[str, Any], prepared: Prepared, settings: Settings
     ) -> tuple[Answer, Pictures]:
         """Compare the vectors and place them in a plane."""
-        del settings
         assert isinstance(prepared, PreparedText)
+        pooling = str(settings.get("pooling", self.pooling))
         values = np.asarray(outputs[self.purpose.output.name]).astype(np.float64)
         readings = prepared.readings
         texts = tuple(reading.text.strip() for reading in readings)
@@ -72,14 +111,19 @@ class TextEmbedding(TextTask):
             vectors = vectors[:MOST_POINTS]
             texts = tuple(self.reader.piece(token) for token in encoded.ids)
             part = compared(texts[:MOST_POINTS], vectors, of_tokens=True)
-        elif values.ndim == 2:
+        elif values.ndim == 2 and (pooling == OWN or self.purpose.hidden is None):
             part = compared(texts, values[: len(readings)])
         else:
-            means = [
-                row[: len(reading.encoded.ids)].mean(axis=0)
-                for row, reading in zip(values, readings, strict=False)
-            ]
-            part = compared(texts, np.array(means))
+            if values.ndim == 2 and self.purpose.hidden is not None:
+                values = np.asarray(outputs[self.purpose.hidden.name])
+            rows = values.astype(np.float64)
+            vectors = np.array(
+                [
+                    pooled(row[: len(reading.encoded.ids)], pooling)
+                    for row, reading in zip(rows, readings, strict=False)
+                ]
+            )
+            part = compared(texts, vectors)
         return Answer(parts=(part,)), {}
 
     def _takes_many(self) -> bool:

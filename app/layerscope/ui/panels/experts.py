@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, 
 from layerscope.controller.texts import choose_token
 from layerscope.protocol.messages import LensAnswered
 from layerscope.ui.panels.asking import LensQuestions
-from layerscope.ui.panels.base import Panel
+from layerscope.ui.panels.base import Panel, title_button
 from layerscope.ui.panels.naming import nothing_yet
 from layerscope.ui.panels.pacing import Pace
 from layerscope.ui.widgets.readable import share
+from layerscope.ui.widgets.table_window import TableModel, TableWindow
+from layerscope.ui.widgets.token_looks import visible
 from layerscope.ui.widgets.word_table import WordTable
 
 LENS = "experts"
@@ -53,6 +55,12 @@ class ExpertsPanel(Panel):
         self._pages.addWidget(self._empty)
         self._pages.addWidget(content)
         self.body.addWidget(self._pages)
+        self.as_table = title_button(
+            "Table", "Expert of each token, and load, as a table", self.show_table
+        )
+        self.add_action(self.as_table)
+        self.routes.table_wanted.connect(self.show_table)
+        self.load.table_wanted.connect(self.show_table)
         self._ask = LensQuestions(controller, LENS, self._on_answer, self._on_failure)
         self._pace = Pace(self, RUNNING_INTERVAL_S)
         self._asked: object = None
@@ -73,8 +81,24 @@ class ExpertsPanel(Panel):
         self._pages.setCurrentIndex(1 if self._words else 0)
         usual = _LOOKING if self._ask.busy else _WAITING
         self._empty.set_text(nothing_yet(session, self._trouble or usual))
+        self.as_table.setVisible(bool(self._words))
         self.set_clause(self._words)
         self.routes.set_selected(-1, session.token)
+
+    def show_table(self) -> None:
+        """Show the experts of every token in every layer, then each expert's load."""
+        if not self._words:
+            return
+        rows: list[tuple[object, ...]] = [
+            (layer, visible(token), expert, sure)
+            for layer, _, token, expert, sure in self.routes.cells()
+        ]
+        rows += [
+            (layer, "all tokens", expert.removeprefix("expert "), load)
+            for layer, _, expert, _, load in self.load.cells()
+        ]
+        columns = ("layer", "token", "expert", "probability, or share of all tokens")
+        TableWindow(self, "Experts", self._words, TableModel(columns, rows)).show()
 
     def _on_answer(self, event: LensAnswered) -> None:
         sure = np.asarray(self.controller.get_array(event.arrays["probability"]))

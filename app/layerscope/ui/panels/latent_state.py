@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.protocol.inputs import InputSource, TensorFile
+from layerscope.protocol.inputs import InputSource, TensorArray, TensorFile
 
 MAIN = -1
 _MOST_VALUES = 1 << 20
@@ -135,7 +135,7 @@ def between(start: Floats, end: Floats, share: float) -> Floats:
 
 
 def values_of(source: InputSource | None, n: int) -> Floats | None:
-    """Return the values of a small file that feeds the latent, None where it is none.
+    """Return the values of a small file or array that feeds the latent, else None.
 
     Parameters
     ----------
@@ -144,6 +144,9 @@ def values_of(source: InputSource | None, n: int) -> Floats | None:
     n : int
         Values that are needed.
     """
+    if isinstance(source, TensorArray) and not source.array.block:
+        latent = source.array.inline_array().astype(np.float32).reshape(-1)
+        return latent[:n] if len(latent) >= n else None
     if not isinstance(source, TensorFile):
         return None
     try:

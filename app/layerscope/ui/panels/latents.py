@@ -32,6 +32,7 @@ from layerscope.ui.panels.latent_state import (
     values_of,
 )
 from layerscope.ui.panels.manifold import Manifold
+from layerscope.ui.panels.saving import save_latent
 from layerscope.ui.widgets.image_view import ImageView
 from layerscope.ui.widgets.latent_pad import LatentPad
 from layerscope.ui.widgets.readable import share
@@ -87,7 +88,10 @@ class LatentsPanel(Panel):
         )
         self.walk.toggled.connect(self.set_walking)
         self.keep = title_button("Keep", "Keep this place as a snapshot", self.snapshot)
-        for button in (self.dice, self.walk, self.keep):
+        self.save = title_button(
+            "Save latent…", "Write this place to a .npy file", lambda: self.save_as()
+        )
+        for button in (self.dice, self.walk, self.keep, self.save):
             self.add_action(button)
         self._lay_out()
         ask = LensQuestions
@@ -134,6 +138,12 @@ class LatentsPanel(Panel):
         picture = None if frame is None else frame.pictures.get("answer:picture")
         if self.state.n:
             self.shelf.add(Snapshot(latent=self.state.latent.copy(), picture=picture))
+
+    def save_as(self, path: str = "") -> None:
+        """Write the latent; where no `path` is given, the user is asked."""
+        if self.state.n:
+            latent = self.state.latent.reshape(1, *self.state.shape)
+            save_latent(self, self.controller, latent, path)
 
     def encode_picture(self, path: str = "") -> None:
         """Encode a picture; where no `path` is given, the user is asked."""

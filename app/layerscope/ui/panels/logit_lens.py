@@ -12,6 +12,7 @@ from layerscope.ui.panels.asking import LensQuestions
 from layerscope.ui.panels.base import Panel, title_button
 from layerscope.ui.panels.naming import nothing_yet
 from layerscope.ui.panels.pacing import Pace
+from layerscope.ui.widgets.table_window import TableModel, TableWindow
 from layerscope.ui.widgets.token_looks import visible
 from layerscope.ui.widgets.word_table import WordTable
 
@@ -47,6 +48,11 @@ class LogitLensPanel(Panel):
             self.add_action(button)
         self.one.setChecked(True)
         self._choice.buttonClicked.connect(self.mark_stale)
+        self.as_table = title_button(
+            "Table", "Words and probabilities as a table", self.show_table
+        )
+        self.add_action(self.as_table)
+        self.table.table_wanted.connect(self.show_table)
         self._ask = LensQuestions(controller, LENS, self._on_answer, self._on_failure)
         self._pace = Pace(self, RUNNING_INTERVAL_S)
         self._asked: object = None
@@ -66,11 +72,26 @@ class LogitLensPanel(Panel):
             self._empty.set_text(nothing_yet(session, self._trouble or usual))
             self._pages.setCurrentWidget(self._empty)
             self.set_clause("")
+            self.as_table.hide()
             return
         self._pages.setCurrentWidget(self.table)
+        self.as_table.show()
         self.set_clause(self._words)
         if self.every.isChecked():
             self.table.set_selected(-1, session.token)
+
+    def show_table(self) -> None:
+        """Show the words of each layer and their probabilities."""
+        if not self._filled:
+            return
+        every = any(self.table.columns)
+        rows = [
+            (layer, token if every else at + 1, visible(word), sure)
+            for layer, at, token, word, sure in self.table.cells()
+        ]
+        place = "token" if every else "rank"
+        model = TableModel(("layer", place, "next word", "probability"), rows)
+        TableWindow(self, "Logit lens", self._words, model).show()
 
     def _ask_if_new(self) -> None:
         session = self.controller.session

@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QStackedWidget
 
 from layerscope.protocol.messages import LensAnswered
 from layerscope.ui.panels.asking import LensQuestions
-from layerscope.ui.panels.base import Panel
+from layerscope.ui.panels.base import Panel, title_button
 from layerscope.ui.panels.naming import nothing_yet
 from layerscope.ui.widgets.sampling_bars import SampledWord, SamplingBars
+from layerscope.ui.widgets.table_window import TableModel, TableWindow
 from layerscope.ui.widgets.token_looks import visible
 
 LENS = "sampling"
@@ -49,6 +50,11 @@ class NextWordPanel(Panel):
         self._pages.addWidget(self._empty)
         self._pages.addWidget(self.bars)
         self.body.addWidget(self._pages)
+        self.as_table = title_button(
+            "Table", "Words and probabilities as a table", self.show_table
+        )
+        self.add_action(self.as_table)
+        self.bars.table_wanted.connect(self.show_table)
         self._ask = LensQuestions(controller, LENS, self._on_answer, self._on_failure)
         self._asked: object = None
         self._trouble = self._words = ""
@@ -62,8 +68,21 @@ class NextWordPanel(Panel):
         if LENS in session.lenses and session.model:
             self._ask_if_new()
         self._pages.setCurrentWidget(self.bars if self._filled else self._empty)
+        self.as_table.setVisible(self._filled)
         self._empty.set_text(nothing_yet(session, self._trouble or _WAITING))
         self.set_clause(self._words if self._filled else "")
+
+    def show_table(self) -> None:
+        """Show the words with what the model says and what the settings leave."""
+        if not self._filled:
+            return
+        rows = [
+            (word.text, word.probability, word.sampled, "drawn" if word.drawn else "")
+            for word in self.bars.words
+        ]
+        columns = ("word", "probability", "as sampled", "drawn")
+        model = TableModel(columns, rows)
+        TableWindow(self, "Next word", self._words, model).show()
 
     def _ask_if_new(self) -> None:
         session = self.controller.session

@@ -1,4 +1,4 @@
-"""Write a picture that a model made into a PNG file, with what it was made with."""
+"""Write a picture with what it was made with into a PNG file, a latent into a .npy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from layerscope.core.errors import LayerscopeError
 from layerscope.core.made_with import MadeWith
 from layerscope.core.png import write_png
+from layerscope.ui.panels.inspector import write_npy
 
 _NAME_LETTERS = 40
 
@@ -55,6 +56,39 @@ def save_picture(
             controller.log(f"saved the picture to {file.name}")
     except LayerscopeError as error:
         controller.complain(str(error))
+
+
+def save_latent(
+    owner: QWidget, controller: Any, latent: npt.NDArray[np.float32], path: str = ""
+) -> None:
+    """Write a latent as the model takes it, after asking where to unless `path` says.
+
+    Parameters
+    ----------
+    owner : QWidget
+        The dialog stands before it.
+    controller : Controller
+        Is told what became of it.
+    latent : ndarray of float32
+        With its batch.
+    path : str
+        A .npy file.
+    """
+    if not path:
+        path, _ = QFileDialog.getSaveFileName(
+            owner, "Save latent", "latent.npy", "NumPy array (*.npy)"
+        )
+    if path:
+        file = Path(path)
+        file = file if file.suffix.lower() == ".npy" else Path(f"{path}.npy")
+        try:
+            write_npy(file, latent)
+            controller.log(f"saved the latent to {file.name}")
+        except OSError as error:
+            controller.complain(
+                f"{file.name} cannot be written ({error.strerror or error}); choose "
+                "another place."
+            )
 
 
 def _name(made: MadeWith) -> str:

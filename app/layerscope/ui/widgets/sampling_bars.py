@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from layerscope.ui import theme
 from layerscope.ui.widgets.readable import share
@@ -39,7 +39,15 @@ class SampledWord:
 
 
 class SamplingBars(QWidget):
-    """Two columns of bars where there is room, as many words as fit."""
+    """Two columns of bars where there is room, as many words as fit.
+
+    Attributes
+    ----------
+    table_wanted : Signal
+        The words are asked for as a table.
+    """
+
+    table_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,6 +75,15 @@ class SamplingBars(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         """Ask for ten rows."""
         return QSize(480, int(_HEAD + 10 * _ROW))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        """Offer the numbers."""
+        menu = QMenu(self)
+        menu.addAction("Show as table").triggered.connect(
+            lambda: self.table_wanted.emit()
+        )
+        menu.exec(event.globalPos())
+        menu.deleteLater()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Paint a column of words after the other."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
@@ -15,7 +16,7 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip
 
 from layerscope.ui import theme
 from layerscope.ui.widgets.paint_clock import painting
@@ -50,10 +51,13 @@ class WordTable(QAbstractScrollArea):
         Row and column that was clicked or reached by the arrow keys.
     cell_hovered : Signal(int, int)
         Row and column under the pointer, -1 and -1 when it leaves.
+    table_wanted : Signal
+        The words are asked for as a table.
     """
 
     cell_chosen = Signal(int, int)
     cell_hovered = Signal(int, int)
+    table_wanted = Signal()
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -77,6 +81,11 @@ class WordTable(QAbstractScrollArea):
     def selected(self) -> tuple[int, int]:
         """Row and column that are outlined; a row of -1 outlines the column."""
         return self._selected
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, which may be empty."""
+        return self._columns
 
     def set_words(
         self,
@@ -117,6 +126,12 @@ class WordTable(QAbstractScrollArea):
         """Return a word and its probability."""
         place = row * len(self._columns) + column
         return self._words[place], self._sure[place]
+
+    def cells(self) -> Iterator[tuple[str, int, str, str, float]]:
+        """Yield row, column from 0, name of the column, word, probability of each."""
+        for row, name in enumerate(self._rows):
+            for column, heading in enumerate(self._columns):
+                yield name, column, heading, *self.word(row, column)
 
     def cell_rect(self, row: int, column: int) -> QRect:
         """Return where a cell lies in the viewport, in logical pixels."""
@@ -296,6 +311,15 @@ class WordTable(QAbstractScrollArea):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Take the end of a click too; what lies behind must not get it."""
         event.accept()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        """Offer the numbers."""
+        menu = QMenu(self)
+        menu.addAction("Show as table").triggered.connect(
+            lambda: self.table_wanted.emit()
+        )
+        menu.exec(event.globalPos())
+        menu.deleteLater()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Walk with the arrows."""
