@@ -40,7 +40,7 @@ class TextEmbedding(TextTask):
         self._notes: list[str] = []
         stated = stated_pooling(self.reader.root, self._notes)
         flat = len(self.purpose.output.shape or ()) == 2
-        self._poolings = (OWN, *POOLINGS) if flat else POOLINGS
+        self._poolings: tuple[str, ...] = (OWN, *POOLINGS) if flat else POOLINGS
         if flat and self.purpose.hidden is None:
             self._poolings = ()
         # BERT's pooler was trained for pairs of sentences; where a folder states what
