@@ -12,5 +12,5 @@ if __name__ == "__main__":
         Path(__file__).parent,
         widths=(64, 256, 256),
         title="large",
-        recipe=Recipe(cycles=(Cycle(12), Cycle(4, 0.4, 0.0))),
+        recipe=Recipe(cycles=(Cycle(12),)),
     )

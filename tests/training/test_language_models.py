@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from layerscope.library.bundled import bundled_models
 from training import cards, decoder_folder, figures
 
-DECODERS = ["shakespeare-gpt"]
+DECODERS = ["shakespeare-gpt", "shakespeare-moe"]
 LANGUAGE_MODELS = [*DECODERS, "shakespeare-lstm"]
 BARS = {"shakespeare-gpt": 1.60, "shakespeare-lstm": 1.75}  # nats per character
 PROMPT = "ROMEO:\nWhat, "
@@ -229,3 +229,31 @@ def test_figure_holds_on_a_slice_of_the_text(corpus, monkeypatch, checkout, mode
 
     # A part of the text, whose scenes are among the easiest to guess.
     assert measured == pytest.approx(cards.stated_figure(folder), abs=0.2)
+
+
+def test_mixture_is_no_worse_than_its_twin(checkout):
+    folder = checkout / "models" / "shakespeare-moe"
+    card = (folder / cards.CARD).read_text(encoding="utf-8")
+    twin = float(card.split("| Dense twin | ")[1].split()[0])
+
+    assert cards.stated_figure(folder) <= twin
+
+
+def test_each_expert_of_the_mixture_has_its_share_of_the_work(sessions):
+    folder, tokenizer, _ = sessions("shakespeare-moe")
+    gates = [f"h.{layer}.mlp.gates" for layer in range(4)]
+    session = with_outputs(folder, gates)
+    text = "".join(json.loads((folder / "samples.json").read_text())["text"])
+    tokens = np.asarray([tokenizer.encode(text).ids])
+
+    answers = run(session, decoder_folder.first_feed(session, tokens))
+
+    for layer, name in enumerate(gates):
+        chosen = answers[name] > 0
+        assert (chosen.sum(axis=-1) == 2).all()
+        assert (chosen.mean(axis=(0, 1)) > 0.05).all()
+        best = np.sort(answers[f"router_probabilities.{layer}"], axis=-1)[..., -2:]
+        weights = np.sort(answers[name], axis=-1)[..., -2:]
+        np.testing.assert_allclose(
+            weights, best / best.sum(axis=-1, keepdims=True), rtol=1e-4
+        )
