@@ -65,6 +65,7 @@ def test_the_first_start_runs_the_bundled_model_and_goes_on(qapp, controller):
     launch.run_window(controller)
     timer.stop()
     QApplication.sendPostedEvents(None, 0)
+    assert session.model_name == launch.FIRST_MODEL
     assert seen["runs"] >= 12
     assert seen["live"]
     assert seen["samples"] >= 3
