@@ -75,7 +75,6 @@ def test_a_prompt_is_typed_tokens_stream_and_stop_stops(qtbot, window, controlle
     assert attention.matrix.values[-1].sum() == pytest.approx(1, abs=1e-4)
 
     # Another word in the place of the fourth: what stood before it stays.
-    wait(lambda: not session.running)
     before = view.made
     taken = next(
         row for row, a in enumerate(before[3].alternatives) if a.id != before[3].id
