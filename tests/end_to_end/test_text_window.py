@@ -63,6 +63,8 @@ def test_a_prompt_is_typed_tokens_stream_and_stop_stops(qtbot, window, controlle
     wait(lambda: session.n_runs > runs)
     assert "\n" not in page.editor.toPlainText()
     view = window.panels["output"].views[0]
+    # The view follows the session in its own time; the text before had 8 tokens too.
+    wait(lambda: tuple(view.strip.tokens) == (*session.prompt, *session.tokens))
     wait(lambda: len(view.made) == 8)
     assert all(0 <= token.probability <= 1 for token in view.made)
     assert all(token.alternatives for token in view.made)
